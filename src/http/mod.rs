@@ -1,8 +1,13 @@
 //! The vocabulary of HTTP: messages, fields, bodies and the pure rules about them. Knows nothing of sockets.
 
+pub mod authority;
 mod body;
 mod headers;
+pub mod hop;
 mod message;
+pub mod path;
+mod refusal;
+pub mod sanitize;
 
 pub use body::{Body, BodyError, BodyStream, Frame, Length};
 pub use headers::Headers;
