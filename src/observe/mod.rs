@@ -3,5 +3,7 @@
 mod exchange;
 mod names;
 
+pub mod metrics;
+
 pub use exchange::{Exchange, Fault, Side, TlsFacts};
-pub use names::{ListenerId, RouteId, UpstreamId};
+pub use names::{Ids, ListenerId, Names, RouteId, UpstreamId};

@@ -1,0 +1,165 @@
+//! Which families there are. `docs/metrics.md` lists them, and a test holds it to this file.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::SystemTime;
+
+use super::cells::{BUCKETS, bound};
+use super::exposition::{Exposition, Kind, Label, Seconds};
+use super::worker::{Handshake, Refused, listener, route, upstream};
+use super::{Metrics, Process, Totals};
+
+/// What clients and upstreams did.
+pub(super) fn traffic(out: &mut Exposition, totals: &Totals) {
+    requests(out, totals);
+    durations(out, totals);
+    connections(out, totals);
+    upstreams(out, totals);
+    let mut faults =
+        out.family("tidegate_faults_total", Kind::Counter, "Failed exchanges by whose fault it was and why.");
+    for ((side, fault), count) in &totals.faults {
+        faults.sample(&[("side", side), ("fault", fault)], count);
+    }
+}
+
+fn requests(out: &mut Exposition, totals: &Totals) {
+    let mut family =
+        out.family("tidegate_requests_total", Kind::Counter, "Exchanges that ended, by the class of the status.");
+    for ((listener, route), cells) in &totals.routes {
+        let counts = &cells[route::REQUESTS..][..route::CLASSES.len() * route::PROTOCOLS.len()];
+        for (place, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let status = route::CLASSES[place / route::PROTOCOLS.len()];
+            let protocol = route::PROTOCOLS[place % route::PROTOCOLS.len()];
+            let labels = [("listener", &**listener), ("route", &**route), ("status", status), ("protocol", protocol)];
+            family.sample(&labels, count);
+        }
+    }
+    let bytes = [
+        ("tidegate_request_body_bytes_total", route::REQUEST_BYTES, "Octets of request bodies that were read."),
+        ("tidegate_response_body_bytes_total", route::RESPONSE_BYTES, "Octets of response bodies that were written."),
+    ];
+    for (name, place, help) in bytes {
+        let mut family = out.family(name, Kind::Counter, help);
+        for ((listener, route), cells) in &totals.routes {
+            family.sample(&[("listener", listener), ("route", route)], cells[place]);
+        }
+    }
+}
+
+fn durations(out: &mut Exposition, totals: &Totals) {
+    let help = "From the first byte of the request to the last byte of the response.";
+    let mut family = out.family("tidegate_request_duration_seconds", Kind::Histogram, help);
+    for ((listener, route), cells) in &totals.routes {
+        let labels: [Label<'_>; 2] = [("listener", listener), ("route", route)];
+        family.histogram(&labels, buckets(&cells[route::DURATION..]), cells[route::DURATION + BUCKETS]);
+    }
+    let help = "From the first byte of the request to the head of the upstream's response.";
+    let mut family = out.family("tidegate_upstream_first_byte_seconds", Kind::Histogram, help);
+    for (name, cells) in &totals.upstreams {
+        let sum = cells[upstream::FIRST_BYTE + BUCKETS];
+        family.histogram(&[("upstream", name)], buckets(&cells[upstream::FIRST_BYTE..]), sum);
+    }
+}
+
+fn buckets(cells: &[u64]) -> impl Iterator<Item = (Option<u64>, u64)> {
+    cells[..BUCKETS].iter().enumerate().map(|(bucket, count)| (bound(bucket), *count))
+}
+
+fn connections(out: &mut Exposition, totals: &Totals) {
+    let mut single = |name, kind, help, value: fn(&[u64; listener::CELLS]) -> u64| {
+        let mut family = out.family(name, kind, help);
+        for (listener, cells) in &totals.listeners {
+            family.sample(&[("listener", listener)], value(cells));
+        }
+    };
+    single("tidegate_connections_total", Kind::Counter, "Connections of clients that were served.", |cells| {
+        cells[listener::OPENED]
+    });
+    single("tidegate_connections_open", Kind::Gauge, "Connections of clients that are open.", |cells| {
+        cells[listener::OPENED].saturating_sub(cells[listener::CLOSED])
+    });
+    single("tidegate_requests_in_flight", Kind::Gauge, "Exchanges that have begun and not ended.", |cells| {
+        cells[listener::BEGUN].saturating_sub(cells[listener::ENDED])
+    });
+    let help = "Connections that were closed without being served, and why.";
+    let mut family = out.family("tidegate_connections_refused_total", Kind::Counter, help);
+    for (name, cells) in &totals.listeners {
+        for why in Refused::ALL {
+            family.sample(&[("listener", name), ("reason", why.label())], cells[listener::REFUSED + why as usize]);
+        }
+    }
+    let help = "TLS handshakes with clients, and how they ended.";
+    let mut family = out.family("tidegate_tls_handshakes_total", Kind::Counter, help);
+    for (name, cells) in &totals.listeners {
+        for how in Handshake::ALL {
+            family.sample(&[("listener", name), ("result", how.label())], cells[listener::HANDSHAKES + how as usize]);
+        }
+    }
+}
+
+fn upstreams(out: &mut Exposition, totals: &Totals) {
+    let counters = [
+        ("tidegate_upstream_requests_total", upstream::REQUESTS, "Exchanges that an upstream was asked for."),
+        ("tidegate_upstream_attempts_total", upstream::ATTEMPTS, "How often an endpoint was tried."),
+        ("tidegate_upstream_retries_total", upstream::RETRIES, "Attempts after the first one."),
+        ("tidegate_upstream_connects_total", upstream::OPENED, "Connections that were made to endpoints."),
+        (
+            "tidegate_upstream_connect_failures_total",
+            upstream::FAILED,
+            "Connections to endpoints that could not be made.",
+        ),
+        ("tidegate_upstream_reused_total", upstream::REUSED, "Attempts on a connection that was open already."),
+    ];
+    for (name, place, help) in counters {
+        let mut family = out.family(name, Kind::Counter, help);
+        for (name, cells) in &totals.upstreams {
+            family.sample(&[("upstream", name)], cells[place]);
+        }
+    }
+    let help = "Connections to endpoints that are open.";
+    let mut family = out.family("tidegate_upstream_connections_open", Kind::Gauge, help);
+    for (name, cells) in &totals.upstreams {
+        family.sample(&[("upstream", name)], cells[upstream::OPENED].saturating_sub(cells[upstream::CLOSED]));
+    }
+}
+
+/// What the program did.
+pub(super) fn program(out: &mut Exposition, metrics: &Metrics) {
+    let reloads = &metrics.reloads;
+    out.family("tidegate_config_loads_total", Kind::Counter, "Configs that were put in force or refused.")
+        .sample(&[("result", "published")], reloads.succeeded.load(Relaxed))
+        .sample(&[("result", "refused")], reloads.failed.load(Relaxed));
+    out.family("tidegate_config_generation", Kind::Gauge, "Generation of the config in force.")
+        .sample(&[], reloads.generation.load(Relaxed));
+    out.family("tidegate_config_loaded_seconds", Kind::Gauge, "When the config in force was loaded, Unix time.")
+        .sample(&[], reloads.last_succeeded.load(Relaxed));
+    let lines = &metrics.access_log;
+    out.family("tidegate_access_log_lines_total", Kind::Counter, "Lines that were written to the access log.")
+        .sample(&[], lines.written.load(Relaxed));
+    out.family("tidegate_access_log_dropped_total", Kind::Counter, "Lines that the access log was too slow for.")
+        .sample(&[], lines.dropped.load(Relaxed));
+    out.family("tidegate_workers", Kind::Gauge, "Worker threads.").sample(&[], metrics.lock().workers.len());
+    out.family("tidegate_build_info", Kind::Gauge, "Always 1; the labels say which build it is.")
+        .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+}
+
+/// What the kernel says, under the names that every exporter uses.
+pub(super) fn process(out: &mut Exposition, process: Process, started: SystemTime) {
+    let started = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros() as u64;
+    out.family("process_start_time_seconds", Kind::Gauge, "When the process started, Unix time.")
+        .sample(&[], Seconds(started));
+    let gauges = [
+        ("process_open_fds", "Open file descriptors.", process.open_files),
+        ("process_max_fds", "Limit of open file descriptors.", process.max_files),
+        ("process_resident_memory_bytes", "Resident memory.", process.resident_bytes),
+        ("process_threads", "Threads of the process.", process.threads),
+    ];
+    for (name, help, value) in gauges {
+        if let Some(value) = value {
+            out.family(name, Kind::Gauge, help).sample(&[], value);
+        }
+    }
+    if let Some(millis) = process.cpu_millis {
+        out.family("process_cpu_seconds_total", Kind::Counter, "Processor time in user and kernel mode.")
+            .sample(&[], Seconds(millis * 1000));
+    }
+}
