@@ -2,12 +2,16 @@
 
 pub mod authority;
 mod body;
+pub mod date;
+pub mod forwarded;
 mod headers;
 pub mod hop;
 mod message;
 pub mod path;
 mod refusal;
+pub mod request_id;
 pub mod sanitize;
+pub mod trust;
 
 pub use body::{Body, BodyError, BodyStream, Frame, Length};
 pub use headers::Headers;
