@@ -5,3 +5,4 @@ pub mod http;
 pub mod observe;
 pub mod routing;
 pub mod tls;
+pub mod wire;

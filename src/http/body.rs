@@ -70,6 +70,9 @@ pub trait BodyStream {
 
     /// How many bytes are still to come.
     fn length(&self) -> Length;
+
+    /// From here on at most so many octets; more is [`BodyError::TooLarge`]. For bodies from the network; a source of our own knows its size.
+    fn set_limit(&mut self, _octets: u64) {}
 }
 
 /// A message's body.
@@ -102,6 +105,13 @@ impl Body {
             Self::Empty => Length::Known(0),
             Self::Full(bytes) => Length::Known(bytes.len() as u64),
             Self::Stream(stream) => stream.length(),
+        }
+    }
+
+    /// Bounds what may still come, in octets.
+    pub fn set_limit(&mut self, octets: u64) {
+        if let Self::Stream(stream) = self {
+            stream.set_limit(octets);
         }
     }
 

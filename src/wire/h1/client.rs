@@ -1,0 +1,332 @@
+//! The upstream side of HTTP/1: sends one request on a connection, reads the response, and gives the connection back when both are over.
+//!
+//! Request and response flow at the same time in the same task: the body that is returned still sends what is left of the request.
+
+mod response;
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use http::header::{CONTENT_LENGTH, UPGRADE};
+use http::{Method, StatusCode};
+use tokio::io::AsyncRead;
+
+use super::encode::{self, Outgoing, Persistence, RequestLine};
+use super::outgoing::{Broken, Outflow};
+use super::parse::{self, Framing, HeadError, HeadLimits, HeadScan, ResponseHead};
+use crate::http::{Body, BodyError, Headers, Interim, Length, Response};
+use crate::wire::buffers::{give_back, poll_fill};
+use crate::wire::exchange::Interims;
+use crate::wire::stream::Stream;
+use crate::wire::timer::{Timer, deadline, earlier};
+use crate::wire::writer::Writer;
+
+/// 1xx responses taken before the final one; an upstream that sends more has lost its way.
+const MAX_INTERIMS: usize = 32;
+
+/// Where a connection goes when it can carry another exchange.
+pub trait Home {
+    /// Takes it back.
+    fn take_back(&self, connection: Box<Connection>);
+}
+
+/// A connection to an endpoint.
+#[derive(Debug)]
+pub struct Connection {
+    io: Stream,
+    read: BytesMut,
+    writer: Writer,
+    timer: Timer,
+    /// How many exchanges it carried.
+    pub exchanges: u64,
+    /// When it was last given back.
+    pub idle_since: Option<Instant>,
+}
+
+/// A request as it is to be sent. The body is apart, so that what was not touched can be sent elsewhere.
+#[derive(Debug)]
+pub struct Outbound<'a> {
+    /// Method.
+    pub method: &'a Method,
+    /// Path and query.
+    pub target: &'a [u8],
+    /// `Host`
+    pub host: &'a [u8],
+    /// Fields without framing.
+    pub headers: &'a Headers,
+    /// The protocol to switch to.
+    pub upgrade: Option<&'a str>,
+    /// Whether the body waits for `100 Continue`.
+    pub expects_continue: bool,
+}
+
+/// Limits and timeouts of an exchange.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// What a response head may take.
+    pub head: HeadLimits,
+    /// To the first byte of the response.
+    pub response_timeout: Option<Duration>,
+    /// Between two reads of its body.
+    pub body_timeout: Option<Duration>,
+    /// An endpoint that takes no byte.
+    pub write_timeout: Option<Duration>,
+    /// The end of the whole exchange.
+    pub until: Option<Instant>,
+}
+
+/// Why there is no response.
+#[derive(Debug)]
+pub enum Failure {
+    /// The connection ended before a byte of the response. On a connection that carried an exchange before, it had most likely gone stale.
+    Closed,
+    /// The connection was reset, or ended within the head.
+    Reset(io::ErrorKind),
+    /// What came is no response.
+    Malformed(HeadError),
+    /// No byte of the response in time.
+    ResponseTimeout,
+    /// The endpoint takes no byte of the request.
+    WriteTimeout,
+    /// The whole exchange took too long.
+    ExchangeTimeout,
+    /// The client's body broke off.
+    Request(BodyError),
+}
+
+impl Connection {
+    /// Over a connected stream.
+    pub fn new(io: Stream) -> Box<Self> {
+        let (read, writer, timer) = (BytesMut::new(), Writer::new(), Timer::new());
+        Box::new(Self { io, read, writer, timer, exchanges: 0, idle_since: None })
+    }
+
+    /// Whether a pooled connection is still fit: nothing has come on it, neither bytes nor an end.
+    pub fn is_fit(&mut self) -> bool {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        self.timer.forget_task();
+        let mut byte = [0u8; 1];
+        let mut buffer = tokio::io::ReadBuf::new(&mut byte);
+        self.read.is_empty() && Pin::new(&mut self.io).poll_read(&mut cx, &mut buffer).is_pending()
+    }
+}
+
+/// Sends a request and reads the head of the response. Of `body`, what was taken is gone; after a failure [`Body::length`] tells nothing,
+/// and only a body that is empty or full can be sent again.
+///
+/// # Errors
+/// [`Failure`]; the connection is closed then.
+pub async fn exchange(
+    mut connection: Box<Connection>,
+    home: Rc<dyn Home>,
+    outbound: &Outbound<'_>,
+    body: Body,
+    settings: &Settings,
+    interims: &Interims,
+) -> Result<Response, Failure> {
+    let framing = request_framing(outbound, &body);
+    queue_head(connection.writer.flat(), outbound, framing);
+    let upload = Outflow::new(body, framing);
+    let gated = outbound.expects_continue || outbound.upgrade.is_some();
+    let mut running = Running {
+        connection: &mut connection,
+        upload,
+        gated,
+        settings,
+        interims,
+        scan: HeadScan::default(),
+        due: None,
+        upload_broken: false,
+        head_only: *outbound.method == Method::HEAD,
+        interim_count: 0,
+    };
+    let head = poll_fn(|cx| running.poll_head(cx)).await?;
+    let upload = running.upload;
+    let whole = upload.ended() && !running.upload_broken;
+    connection.exchanges += 1;
+    Ok(response::build(connection, home, head, upload, whole, settings))
+}
+
+/// How the request's body is framed. A method that usually has a body says so where it has none (RFC 9110 §8.6).
+fn request_framing(outbound: &Outbound<'_>, body: &Body) -> Outgoing {
+    if outbound.upgrade.is_some() {
+        return Outgoing::UntilClose;
+    }
+    match body.length() {
+        Length::Known(0) => {
+            let usual = [Method::POST, Method::PUT, Method::PATCH].contains(outbound.method);
+            let said = outbound.headers.contains(&CONTENT_LENGTH);
+            if usual || said { Outgoing::Length(0) } else { Outgoing::None }
+        }
+        length => Outgoing::of(length, true),
+    }
+}
+
+fn queue_head(out: &mut BytesMut, outbound: &Outbound<'_>, framing: Outgoing) {
+    let Outbound { method, target, host, headers, upgrade, expects_continue } = *outbound;
+    let persistence = if upgrade.is_some() { Persistence::Upgrade } else { Persistence::Implied };
+    encode::request_head(out, &RequestLine { method, target, host, headers }, framing, persistence);
+    let mut extra = |name: &[u8], value: &[u8]| {
+        // In front of the empty line that ends the head.
+        out.truncate(out.len() - 2);
+        for part in [name, b": ", value, b"\r\n\r\n"] {
+            out.extend_from_slice(part);
+        }
+    };
+    if let Some(protocol) = upgrade {
+        extra(UPGRADE.as_str().as_bytes(), protocol.as_bytes());
+    }
+    if expects_continue {
+        extra(b"expect", b"100-continue");
+    }
+}
+
+/// An exchange whose response head is awaited.
+struct Running<'a> {
+    connection: &'a mut Connection,
+    upload: Outflow,
+    /// The body waits for 100, or for 101.
+    gated: bool,
+    settings: &'a Settings,
+    interims: &'a Interims,
+    scan: HeadScan,
+    due: Option<Due>,
+    /// The endpoint does not read any more.
+    upload_broken: bool,
+    head_only: bool,
+    interim_count: usize,
+}
+
+/// What is waited for, and until when.
+struct Due {
+    at: Option<Instant>,
+    writing: bool,
+}
+
+impl Running<'_> {
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Failure>> {
+        let mut progress = false;
+        let uploading = self.poll_upload(cx, &mut progress)?;
+        loop {
+            let end = self.scan.find(&self.connection.read, &self.settings.head).map_err(Failure::Malformed)?;
+            if let Some(end) = end {
+                let head = self.connection.read.split_to(end);
+                self.scan = HeadScan::default();
+                match self.head(head)? {
+                    Some(head) => return Poll::Ready(Ok(head)),
+                    None => {
+                        // A 100 may have opened the gate.
+                        let _ = self.poll_upload(cx, &mut progress)?;
+                        continue;
+                    }
+                }
+            }
+            let connection = &mut *self.connection;
+            match poll_fill(&mut connection.io, &mut connection.read, 0, cx) {
+                Poll::Ready(Ok(1..)) => progress = true,
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.ended(None))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.ended(Some(error.kind())))),
+                Poll::Pending => return self.poll_due(cx, progress, uploading).map(Err),
+            }
+        }
+    }
+
+    /// Sends on; true while there is something that the endpoint does not take.
+    fn poll_upload(&mut self, cx: &mut Context<'_>, progress: &mut bool) -> Result<bool, Failure> {
+        if self.upload_broken {
+            return Ok(false);
+        }
+        let connection = &mut *self.connection;
+        let polled = if self.gated {
+            connection.writer.poll_write_out(&mut connection.io, cx, progress).map_err(Broken::Sink)
+        } else {
+            self.upload.poll(&mut connection.writer, &mut connection.io, cx, progress)
+        };
+        match polled {
+            Poll::Ready(Err(Broken::Source(error))) => Err(Failure::Request(error)),
+            Poll::Ready(Err(Broken::Sink(_))) => {
+                // The endpoint may have answered before it stopped reading: its answer counts.
+                self.upload_broken = true;
+                Ok(false)
+            }
+            Poll::Ready(Ok(())) => Ok(false),
+            Poll::Pending => Ok(!self.connection.writer.is_empty()),
+        }
+    }
+
+    /// Takes a head; `None` where it was of an interim response.
+    fn head(&mut self, head: BytesMut) -> Result<Option<ResponseHead>, Failure> {
+        let mut head = parse::response(head, &self.settings.head).map_err(Failure::Malformed)?;
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            // Never asked for, or the bytes that follow are not HTTP any more.
+            if self.upload_is_http() {
+                return Err(Failure::Malformed(HeadError::StartLine));
+            }
+            head.framing = Framing::UntilClose;
+            head.keep_alive = false;
+            return Ok(Some(head));
+        }
+        if head.status.is_informational() {
+            self.interim_count += 1;
+            if self.interim_count > MAX_INTERIMS {
+                return Err(Failure::Malformed(HeadError::TooLarge));
+            }
+            if head.status == StatusCode::CONTINUE {
+                self.gated &= !self.upload_is_http();
+            }
+            self.interims.put(Interim { status: head.status, headers: head.headers });
+            return Ok(None);
+        }
+        if self.head_only {
+            head.framing = Framing::None;
+        }
+        Ok(Some(head))
+    }
+
+    fn upload_is_http(&self) -> bool {
+        !self.upload.is_tunnel()
+    }
+
+    /// The connection ended before a final head.
+    fn ended(&mut self, error: Option<io::ErrorKind>) -> Failure {
+        if self.connection.read.is_empty() && self.interim_count == 0 {
+            return Failure::Closed;
+        }
+        Failure::Reset(error.unwrap_or(io::ErrorKind::UnexpectedEof))
+    }
+
+    /// Ready with the failure when what is waited for took too long.
+    fn poll_due(&mut self, cx: &mut Context<'_>, progress: bool, writing: bool) -> Poll<Failure> {
+        let Settings { response_timeout, write_timeout, until, .. } = *self.settings;
+        let due = match &self.due {
+            Some(due) if !progress && due.writing == writing => due.at,
+            _ => {
+                // While the client still sends, its own gap timeout watches; the endpoint's clock runs from the last byte either way.
+                let at = deadline(Instant::now(), if writing { write_timeout } else { response_timeout });
+                self.due = Some(Due { at, writing });
+                at
+            }
+        };
+        let Some(at) = earlier(due, until) else { return Poll::Pending };
+        self.connection.timer.poll(at, cx).map(|()| {
+            if until.is_some_and(|until| until <= at) {
+                Failure::ExchangeTimeout
+            } else if writing {
+                Failure::WriteTimeout
+            } else {
+                Failure::ResponseTimeout
+            }
+        })
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        give_back(&mut self.read);
+    }
+}

@@ -1,0 +1,376 @@
+//! Heads of HTTP/1 messages (RFC 9112 §2 to §6), read strictly: what two readers could take in two ways is refused.
+//!
+//! Pure: bytes in, a head or a refusal out. Refused are bare LF and CR, obs-fold, white space before the colon, control bytes, `Content-Length`
+//! beside `Transfer-Encoding`, lengths that differ or are not digits, and codings other than one `chunked`.
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use http::{Method, StatusCode, Version};
+
+use crate::http::{Headers, Text};
+
+/// How much of a head is taken. All in octets, but for `fields`.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadLimits {
+    /// Start line, all fields and the empty line.
+    pub head: usize,
+    /// One field line.
+    pub field: usize,
+    /// Number of fields.
+    pub fields: usize,
+    /// Request target.
+    pub target: usize,
+}
+
+/// Why a head was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadError {
+    /// A line ended in LF alone, or a CR stood alone.
+    LineEnd,
+    /// The start line is not one.
+    StartLine,
+    /// A method that is not a token.
+    Method,
+    /// A target with bytes that a target cannot have, or in a form that this method cannot have.
+    Target,
+    /// Neither HTTP/1.0 nor HTTP/1.1.
+    Version,
+    /// A line folded over two (RFC 9112 §5.2).
+    Fold,
+    /// A name that is not a token, or white space before the colon.
+    FieldName,
+    /// A control byte in a value.
+    FieldValue,
+    /// `Content-Length` is not one number.
+    ContentLength,
+    /// `Transfer-Encoding` beside `Content-Length`, in HTTP/1.0, or not exactly `chunked`.
+    TransferEncoding,
+    /// Longer than [`HeadLimits::head`] or [`HeadLimits::field`], or more fields than [`HeadLimits::fields`].
+    TooLarge,
+    /// Longer than [`HeadLimits::target`].
+    TargetTooLong,
+}
+
+impl HeadError {
+    /// The word for logs and metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::LineEnd => "bad_line_end",
+            Self::StartLine => "bad_start_line",
+            Self::Method => "bad_method",
+            Self::Target => "bad_target",
+            Self::Version => "bad_version",
+            Self::Fold => "folded_field",
+            Self::FieldName => "bad_field_name",
+            Self::FieldValue => "bad_field_value",
+            Self::ContentLength => "bad_content_length",
+            Self::TransferEncoding => "bad_transfer_encoding",
+            Self::TooLarge => "head_too_large",
+            Self::TargetTooLong => "target_too_long",
+        }
+    }
+
+    /// The status that a client gets for it.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// How a message says where its body ends (RFC 9112 §6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// There is none.
+    None,
+    /// That many octets.
+    Length(u64),
+    /// Chunks.
+    Chunked,
+    /// All until the connection closes (responses only).
+    UntilClose,
+}
+
+/// A request's head.
+#[derive(Debug)]
+pub struct RequestHead {
+    /// Method.
+    pub method: Method,
+    /// The target as it stood there, in whatever form.
+    pub target: Text,
+    /// 1.0 or 1.1.
+    pub version: Version,
+    /// All fields as they came.
+    pub headers: Headers,
+    /// How the body is framed.
+    pub framing: Framing,
+    /// What `Connection`, `Expect` and `Upgrade` ask for.
+    pub wishes: Wishes,
+}
+
+/// A response's head.
+#[derive(Debug)]
+pub struct ResponseHead {
+    /// Status, 100 to 999.
+    pub status: StatusCode,
+    /// All fields as they came.
+    pub headers: Headers,
+    /// How the body is framed, for a request that was not `HEAD`.
+    pub framing: Framing,
+    /// Whether the connection can carry another exchange.
+    pub keep_alive: bool,
+}
+
+/// What a request asks of its connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Go on with this connection.
+    pub keep_alive: bool,
+    /// `Expect: 100-continue`.
+    pub expects_continue: bool,
+    /// The protocol of `Upgrade`, where `Connection` names it.
+    pub upgrade: Option<Text>,
+}
+
+/// Looks for the end of a head; remembers how far it looked, so that a head that drips in is looked at once.
+#[derive(Debug, Default)]
+pub struct HeadScan {
+    looked: usize,
+    line: usize,
+}
+
+impl HeadScan {
+    /// Where the head ends (behind the empty line), if it is all there.
+    ///
+    /// # Errors
+    /// A line that ends in LF alone, or more than `limits` allow without an end.
+    pub fn find(&mut self, buffer: &[u8], limits: &HeadLimits) -> Result<Option<usize>, HeadError> {
+        while let Some(at) = memchr::memchr(b'\n', &buffer[self.looked..]) {
+            let end = self.looked + at;
+            if end == 0 || buffer[end - 1] != b'\r' {
+                return Err(HeadError::LineEnd);
+            }
+            let empty = end - 1 == self.line;
+            self.looked = end + 1;
+            if end + 1 > limits.head {
+                return Err(over(buffer, limits));
+            }
+            if empty {
+                return Ok(Some(end + 1));
+            }
+            self.line = end + 1;
+        }
+        self.looked = buffer.len();
+        if buffer.len() >= limits.head { Err(over(buffer, limits)) } else { Ok(None) }
+    }
+}
+
+/// A head over the limit: is it the target, or the fields?
+fn over(buffer: &[u8], limits: &HeadLimits) -> HeadError {
+    let line = memchr::memchr(b'\n', buffer).unwrap_or(buffer.len());
+    if line > limits.target { HeadError::TargetTooLong } else { HeadError::TooLarge }
+}
+
+/// Reads a request's head; `head` is all of it with the empty line.
+///
+/// # Errors
+/// [`HeadError`] where it is not one that RFC 9112 allows, or over a limit.
+pub fn request(head: BytesMut, limits: &HeadLimits) -> Result<RequestHead, HeadError> {
+    let head = head.freeze();
+    let line_end = memchr::memchr(b'\r', &head).ok_or(HeadError::LineEnd)?;
+    let line = &head[..line_end];
+    let method_end = memchr::memchr(b' ', line).ok_or(HeadError::StartLine)?;
+    let method = Method::from_bytes(&line[..method_end]).map_err(|_| HeadError::Method)?;
+    let target_end = memchr::memrchr(b' ', line).filter(|end| *end > method_end).ok_or(HeadError::StartLine)?;
+    let version = match &line[target_end + 1..] {
+        b"HTTP/1.1" => Version::HTTP_11,
+        b"HTTP/1.0" => Version::HTTP_10,
+        rest if rest.starts_with(b"HTTP/") => return Err(HeadError::Version),
+        _ => return Err(HeadError::StartLine),
+    };
+    if target_end - method_end - 1 > limits.target {
+        return Err(HeadError::TargetTooLong);
+    }
+    let target = Text::visible(head.slice(method_end + 1..target_end)).ok_or(HeadError::Target)?;
+    let (headers, noted) = fields(&head, line_end, limits)?;
+    let framing = match noted.framing(version)? {
+        Framing::UntilClose => Framing::None,
+        framing => framing,
+    };
+    let wishes = noted.wishes(version, &headers);
+    Ok(RequestHead { method, target, version, headers, framing, wishes })
+}
+
+/// Reads a response's head; `head` is all of it with the empty line.
+///
+/// # Errors
+/// [`HeadError`] where it is not one that RFC 9112 allows, or over a limit.
+pub fn response(head: BytesMut, limits: &HeadLimits) -> Result<ResponseHead, HeadError> {
+    let head = head.freeze();
+    let line_end = memchr::memchr(b'\r', &head).ok_or(HeadError::LineEnd)?;
+    let line = &head[..line_end];
+    let version = match line.get(..9) {
+        Some(b"HTTP/1.1 ") => Version::HTTP_11,
+        Some(b"HTTP/1.0 ") => Version::HTTP_10,
+        _ => return Err(HeadError::StartLine),
+    };
+    let code = line.get(9..12).ok_or(HeadError::StartLine)?;
+    let status = StatusCode::from_bytes(code).map_err(|_| HeadError::StartLine)?;
+    // The reason phrase means nothing; but it is text, and a space stands before it.
+    if line.get(12).is_some_and(|byte| *byte != b' ') || line.iter().any(|byte| *byte < 0x20 && *byte != b'\t') {
+        return Err(HeadError::StartLine);
+    }
+    let (headers, noted) = fields(&head, line_end, limits)?;
+    let bodiless = status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+    // The framing fields of a response without a body are checked all the same.
+    let framing = match noted.framing(version)? {
+        _ if bodiless => Framing::None,
+        framing => framing,
+    };
+    let keep_alive = noted.keep_alive(version) && framing != Framing::UntilClose;
+    Ok(ResponseHead { status, headers, framing, keep_alive })
+}
+
+/// The fields of a trailer section; `section` is all of it with the empty line.
+///
+/// # Errors
+/// As for the fields of a head.
+pub fn trailers(section: BytesMut, limits: &HeadLimits) -> Result<Headers, HeadError> {
+    let section = section.freeze();
+    let mut headers = Headers::new();
+    let mut at = 0;
+    while let Some((name, value, next)) = field(&section, at, limits)? {
+        if headers.len() == limits.fields {
+            return Err(HeadError::TooLarge);
+        }
+        headers.append(name, value);
+        at = next;
+    }
+    Ok(headers)
+}
+
+/// What the fields say about framing and connection.
+#[derive(Default)]
+struct Noted {
+    length: Option<u64>,
+    chunked: bool,
+    close: bool,
+    keep_alive: bool,
+    names_upgrade: bool,
+    upgrade: bool,
+    expects_continue: bool,
+}
+
+fn fields(head: &Bytes, line_end: usize, limits: &HeadLimits) -> Result<(Headers, Noted), HeadError> {
+    let mut headers = Headers::with_capacity(16);
+    let mut noted = Noted::default();
+    let mut at = line_end;
+    if head.get(at..at + 2) != Some(b"\r\n") {
+        return Err(HeadError::LineEnd);
+    }
+    at += 2;
+    while let Some((name, value, next)) = field(head, at, limits)? {
+        if headers.len() == limits.fields {
+            return Err(HeadError::TooLarge);
+        }
+        noted.note(&name, &value)?;
+        headers.append(name, value);
+        at = next;
+    }
+    Ok((headers, noted))
+}
+
+/// The field line that begins at `at`, and where the next one does; `None` at the empty line.
+fn field(head: &Bytes, at: usize, limits: &HeadLimits) -> Result<Option<(HeaderName, HeaderValue, usize)>, HeadError> {
+    let rest = &head[at..];
+    if rest.starts_with(b"\r\n") {
+        return Ok(None);
+    }
+    let end = memchr::memchr(b'\r', rest).ok_or(HeadError::LineEnd)?;
+    if rest.get(end + 1) != Some(&b'\n') {
+        return Err(HeadError::LineEnd);
+    }
+    if end > limits.field {
+        return Err(HeadError::TooLarge);
+    }
+    let line = &rest[..end];
+    if matches!(line.first(), Some(b' ' | b'\t')) {
+        return Err(HeadError::Fold);
+    }
+    let colon = memchr::memchr(b':', line).ok_or(HeadError::FieldName)?;
+    let name = HeaderName::from_bytes(&line[..colon]).map_err(|_| HeadError::FieldName)?;
+    let blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
+    let value = &line[colon + 1..];
+    let skip = value.iter().position(|byte| !blank(byte)).unwrap_or(value.len());
+    let keep = value.iter().rposition(|byte| !blank(byte)).map_or(skip, |last| last + 1);
+    let start = at + colon + 1;
+    let value = HeaderValue::from_maybe_shared(head.slice(start + skip..start + keep));
+    Ok(Some((name, value.map_err(|_| HeadError::FieldValue)?, at + end + 2)))
+}
+
+impl Noted {
+    fn note(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<(), HeadError> {
+        if *name == CONTENT_LENGTH {
+            let length = digits(value.as_bytes()).ok_or(HeadError::ContentLength)?;
+            if self.length.replace(length).is_some() {
+                return Err(HeadError::ContentLength);
+            }
+        } else if *name == TRANSFER_ENCODING {
+            if self.chunked || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
+                return Err(HeadError::TransferEncoding);
+            }
+            self.chunked = true;
+        } else if *name == CONNECTION {
+            for token in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                self.close |= token.eq_ignore_ascii_case(b"close");
+                self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
+                self.names_upgrade |= token.eq_ignore_ascii_case(b"upgrade");
+            }
+        } else if *name == UPGRADE {
+            self.upgrade = true;
+        } else if *name == EXPECT {
+            self.expects_continue |= value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+        }
+        Ok(())
+    }
+
+    fn framing(&self, version: Version) -> Result<Framing, HeadError> {
+        match (self.chunked, self.length) {
+            (true, Some(_)) => Err(HeadError::TransferEncoding),
+            (true, None) if version == Version::HTTP_10 => Err(HeadError::TransferEncoding),
+            (true, None) => Ok(Framing::Chunked),
+            (false, Some(0)) => Ok(Framing::None),
+            (false, Some(length)) => Ok(Framing::Length(length)),
+            (false, None) => Ok(Framing::UntilClose),
+        }
+    }
+
+    fn keep_alive(&self, version: Version) -> bool {
+        !self.close && (version == Version::HTTP_11 || self.keep_alive)
+    }
+
+    fn wishes(&self, version: Version, headers: &Headers) -> Wishes {
+        // HTTP/1.0 knows neither (RFC 9110 §7.8, §10.1.1).
+        let modern = version == Version::HTTP_11;
+        let wanted = modern && self.upgrade && self.names_upgrade;
+        let value = if wanted { headers.first(&UPGRADE) } else { None };
+        let upgrade = value.and_then(|value| Text::visible(Bytes::copy_from_slice(value.as_bytes())));
+        let expects_continue = modern && self.expects_continue;
+        Wishes { keep_alive: self.keep_alive(version), expects_continue, upgrade }
+    }
+}
+
+/// A number of one to nineteen digits and nothing else.
+fn digits(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 19 {
+        return None;
+    }
+    text.iter().try_fold(0u64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0')))
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

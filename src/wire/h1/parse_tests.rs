@@ -1,0 +1,118 @@
+use super::*;
+
+const LIMITS: HeadLimits = HeadLimits { head: 512, field: 128, fields: 8, target: 64 };
+
+fn read(text: &str) -> Result<RequestHead, HeadError> {
+    let mut scan = HeadScan::default();
+    let end = scan.find(text.as_bytes(), &LIMITS)?.expect("the whole head");
+    assert_eq!(end, text.len());
+    request(BytesMut::from(text), &LIMITS)
+}
+
+#[test]
+fn requests_that_are_taken() {
+    let head = read("GET /a?b HTTP/1.1\r\nHost: x\r\nX-A:  two words \t\r\nEmpty:\r\n\r\n").expect("taken");
+    assert_eq!((head.method, head.target.as_str(), head.version), (Method::GET, "/a?b", Version::HTTP_11));
+    let seen: Vec<_> = head.headers.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
+    assert_eq!(seen, [("host", &b"x"[..]), ("x-a", b"two words"), ("empty", b"")]);
+    assert_eq!(head.framing, Framing::None);
+    assert!(head.wishes.keep_alive);
+
+    let framed = |fields: &str| read(&format!("POST / HTTP/1.1\r\n{fields}\r\n")).map(|head| head.framing);
+    assert_eq!(framed("Content-Length: 12\r\n"), Ok(Framing::Length(12)));
+    assert_eq!(framed("Content-Length: 0\r\n"), Ok(Framing::None));
+    assert_eq!(framed("transfer-encoding: Chunked\r\n"), Ok(Framing::Chunked));
+}
+
+#[test]
+fn requests_that_are_refused() {
+    use HeadError::*;
+    let cases = [
+        ("GET  / HTTP/1.1\r\n\r\n", Target),
+        ("GET /  HTTP/1.1\r\n\r\n", Target),
+        ("GET /a b HTTP/1.1\r\n\r\n", Target),
+        ("GET /\u{e9} HTTP/1.1\r\n\r\n", Target),
+        ("GET / HTTP/2.0\r\n\r\n", Version),
+        ("GET / http/1.1\r\n\r\n", StartLine),
+        ("GET /\r\n\r\n", StartLine),
+        ("G(T / HTTP/1.1\r\n\r\n", Method),
+        ("\r\n", StartLine),
+        ("GET / HTTP/1.1\nHost: x\n\n", LineEnd),
+        ("GET / HTTP/1.1\r\nHost: x\n\r\n", LineEnd),
+        ("GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", LineEnd),
+        ("GET / HTTP/1.1\r\nA : b\r\n\r\n", FieldName),
+        ("GET / HTTP/1.1\r\nA\r\n\r\n", FieldName),
+        ("GET / HTTP/1.1\r\n: b\r\n\r\n", FieldName),
+        ("GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", Fold),
+        ("GET / HTTP/1.1\r\n A: b\r\n\r\n", Fold),
+        ("GET / HTTP/1.1\r\nA: b\0\r\n\r\n", FieldValue),
+        ("GET / HTTP/1.1\r\nContent-Length: +1\r\n\r\n", ContentLength),
+        ("GET / HTTP/1.1\r\nContent-Length: 1, 1\r\n\r\n", ContentLength),
+        ("GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", ContentLength),
+        ("GET / HTTP/1.1\r\nContent-Length:\r\n\r\n", ContentLength),
+        ("GET / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", ContentLength),
+        ("GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", TransferEncoding),
+        ("GET / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", TransferEncoding),
+        ("GET / HTTP/1.1\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", TransferEncoding),
+        ("GET / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n", TransferEncoding),
+        ("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n", TransferEncoding),
+        ("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", TransferEncoding),
+    ];
+    for (text, error) in cases {
+        assert_eq!(read(text).map(|head| head.target).expect_err(text), error, "{text:?}");
+    }
+}
+
+#[test]
+fn limits_are_told_apart() {
+    let long = "a".repeat(65);
+    assert_eq!(read(&format!("GET /{long} HTTP/1.1\r\n\r\n")).expect_err("target"), HeadError::TargetTooLong);
+    let field = format!("GET / HTTP/1.1\r\nA: {}\r\n\r\n", "b".repeat(126));
+    assert_eq!(read(&field).expect_err("field"), HeadError::TooLarge);
+    let fields = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(9));
+    assert_eq!(read(&fields).expect_err("fields"), HeadError::TooLarge);
+    let mut scan = HeadScan::default();
+    let drip = "GET / HTTP/1.1\r\n".to_owned() + &"a".repeat(600);
+    assert_eq!(scan.find(drip.as_bytes(), &LIMITS), Err(HeadError::TooLarge));
+    let mut scan = HeadScan::default();
+    assert_eq!(scan.find("a".repeat(600).as_bytes(), &LIMITS), Err(HeadError::TargetTooLong));
+}
+
+#[test]
+fn a_head_that_drips_in_is_found_at_its_end() {
+    let text = b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /";
+    let mut scan = HeadScan::default();
+    for end in 0..27 {
+        assert_eq!(scan.find(&text[..end], &LIMITS), Ok(None), "{end}");
+    }
+    assert_eq!(scan.find(text, &LIMITS), Ok(Some(27)));
+}
+
+#[test]
+fn wishes_of_the_connection() {
+    let wishes =
+        |version: &str, fields: &str| read(&format!("GET / HTTP/{version}\r\n{fields}\r\n")).expect("ok").wishes;
+    assert!(!wishes("1.1", "Connection: x, Close\r\n").keep_alive);
+    assert!(!wishes("1.0", "").keep_alive);
+    assert!(wishes("1.0", "Connection: keep-alive\r\n").keep_alive);
+    assert!(wishes("1.1", "Expect: 100-Continue\r\n").expects_continue);
+    let upgrade = wishes("1.1", "Connection: Upgrade\r\nUpgrade: websocket\r\n").upgrade;
+    assert_eq!(upgrade.expect("asked").as_str(), "websocket");
+    assert_eq!(wishes("1.1", "Upgrade: websocket\r\n").upgrade, None);
+    assert_eq!(wishes("1.0", "Connection: Upgrade\r\nUpgrade: websocket\r\n").upgrade, None);
+}
+
+#[test]
+fn responses() {
+    let read = |text: &str| response(BytesMut::from(text), &LIMITS).map(|head| (head.status.as_u16(), head.framing));
+    assert_eq!(read("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"), Ok((200, Framing::Length(3))));
+    assert_eq!(read("HTTP/1.1 200\r\n\r\n"), Ok((200, Framing::UntilClose)));
+    assert_eq!(read("HTTP/1.0 200 \r\n\r\n"), Ok((200, Framing::UntilClose)));
+    assert_eq!(read("HTTP/1.1 304 N\r\nContent-Length: 3\r\n\r\n"), Ok((304, Framing::None)));
+    assert_eq!(read("HTTP/1.1 103 Early\r\n\r\n"), Ok((103, Framing::None)));
+    assert_eq!(read("HTTP/1.1 2000 OK\r\n\r\n"), Err(HeadError::StartLine));
+    assert_eq!(read("HTTP/1.1  200 OK\r\n\r\n"), Err(HeadError::StartLine));
+    assert_eq!(read("ICY 200 OK\r\n\r\n"), Err(HeadError::StartLine));
+    let both = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n";
+    assert_eq!(read(both), Err(HeadError::TransferEncoding));
+}

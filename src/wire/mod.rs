@@ -1,0 +1,17 @@
+//! HTTP on the wire: codecs of both sides, and the streams below them. Knows messages and bodies, nothing of routes or upstreams.
+//!
+//! One connection of HTTP/1 and the exchange on it are one task: what the client sends, what the upstream answers and every deadline
+//! wake the same task, and nothing is sent between tasks. HTTP/2 is the `h2` crate's, with one task for each stream.
+
+pub mod stream;
+
+pub mod buffers;
+pub mod timer;
+pub mod writer;
+
+pub mod h1;
+pub mod h2;
+
+mod exchange;
+
+pub use exchange::{Answer, Delivery, Drain, DrainWatch, End, Exchanges, Interims, Receipt, Refused};

@@ -1,0 +1,190 @@
+//! One type for every byte stream: TCP, Unix, and TLS of either side over them. A `match` a call costs less than a type parameter everywhere.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::{client, server};
+
+/// What lies below TLS, or is the stream itself.
+#[derive(Debug)]
+pub enum Plain {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A Unix socket.
+    Unix(UnixStream),
+}
+
+/// A connected byte stream.
+#[derive(Debug)]
+pub struct Stream {
+    kind: Kind,
+    /// Bytes that were read already and belong in front.
+    front: BytesMut,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Plain(Plain),
+    /// TLS that we terminate.
+    Accepted(Box<server::TlsStream<Plain>>),
+    /// TLS that we began.
+    Connected(Box<client::TlsStream<Plain>>),
+}
+
+impl Stream {
+    /// In clear text.
+    pub fn plain(plain: Plain) -> Self {
+        Self { kind: Kind::Plain(plain), front: BytesMut::new() }
+    }
+
+    /// A handshake that a client began with us.
+    pub fn accepted(tls: server::TlsStream<Plain>) -> Self {
+        Self { kind: Kind::Accepted(Box::new(tls)), front: BytesMut::new() }
+    }
+
+    /// A handshake that we began.
+    pub fn connected(tls: client::TlsStream<Plain>) -> Self {
+        Self { kind: Kind::Connected(Box::new(tls)), front: BytesMut::new() }
+    }
+
+    /// The same stream, which gives these bytes first.
+    #[must_use]
+    pub fn with_front(mut self, front: BytesMut) -> Self {
+        self.front = front;
+        self
+    }
+
+    /// The protocol that ALPN agreed on.
+    pub fn alpn(&self) -> Option<&[u8]> {
+        match &self.kind {
+            Kind::Plain(_) => None,
+            Kind::Accepted(tls) => tls.get_ref().1.alpn_protocol(),
+            Kind::Connected(tls) => tls.get_ref().1.alpn_protocol(),
+        }
+    }
+}
+
+impl AsyncRead for Plain {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Plain {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.front.is_empty() {
+            let here = this.front.len().min(buf.remaining());
+            buf.put_slice(&this.front[..here]);
+            this.front.advance(here);
+            if this.front.is_empty() {
+                this.front = BytesMut::new();
+            }
+            return Poll::Ready(Ok(()));
+        }
+        match &mut this.kind {
+            Kind::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Kind::Accepted(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
+            Kind::Connected(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().kind {
+            Kind::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Kind::Accepted(stream) => Pin::new(stream.as_mut()).poll_write(cx, buf),
+            Kind::Connected(stream) => Pin::new(stream.as_mut()).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().kind {
+            Kind::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Kind::Accepted(stream) => Pin::new(stream.as_mut()).poll_write_vectored(cx, bufs),
+            Kind::Connected(stream) => Pin::new(stream.as_mut()).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().kind {
+            Kind::Plain(_) => Poll::Ready(Ok(())),
+            Kind::Accepted(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+            Kind::Connected(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().kind {
+            Kind::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Kind::Accepted(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
+            Kind::Connected(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
+        }
+    }
+}
+
+impl Stream {
+    /// When this stream is dropped, the other side sees a reset and not an end.
+    pub fn reset_on_drop(&self) {
+        let plain = match &self.kind {
+            Kind::Plain(plain) => plain,
+            Kind::Accepted(tls) => tls.get_ref().0,
+            Kind::Connected(tls) => tls.get_ref().0,
+        };
+        if let Plain::Tcp(tcp) = plain {
+            // Where it cannot be set, the stream is dead already.
+            let _ = socket2::SockRef::from(tcp).set_linger(Some(std::time::Duration::ZERO));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Deadlines that cost nothing while they are met.
+//!
+//! A kept-alive connection sets a new deadline several times a request and almost never reaches one. So the timer of the runtime is left
+//! where it is armed as long as that is not later than the deadline; when it fires too early it is armed again.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::time::Sleep;
+
+/// One timer for all deadlines of a connection.
+#[derive(Debug, Default)]
+pub struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// When the runtime will wake this task, if it will.
+    armed: Option<Instant>,
+}
+
+impl Timer {
+    /// A timer that is not armed.
+    pub const fn new() -> Self {
+        Self { sleep: None, armed: None }
+    }
+
+    /// Ready once `deadline` has passed; otherwise the task is woken no later than then. It must be the same task every time,
+    /// or [`Timer::forget_task`] be called between.
+    pub fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if self.armed.is_some_and(|armed| armed <= deadline) {
+            // The task is registered already and will be woken in time; has it been?
+            let fired = self.sleep.as_ref().is_none_or(|sleep| sleep.is_elapsed());
+            if !fired {
+                return Poll::Pending;
+            }
+        }
+        if Instant::now() >= deadline {
+            return Poll::Ready(());
+        }
+        self.arm(deadline, cx)
+    }
+
+    /// The next poll may come from another task.
+    pub fn forget_task(&mut self) {
+        self.armed = None;
+    }
+
+    fn arm(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let at = tokio::time::Instant::from_std(deadline);
+        let sleep = match &mut self.sleep {
+            Some(sleep) => {
+                sleep.as_mut().reset(at);
+                sleep
+            }
+            none => none.insert(Box::pin(tokio::time::sleep_until(at))),
+        };
+        self.armed = Some(deadline);
+        sleep.as_mut().poll(cx)
+    }
+}
+
+/// `now` and so much; `None` where the timeout is off.
+pub fn deadline(now: Instant, timeout: Option<Duration>) -> Option<Instant> {
+    timeout.map(|timeout| now + timeout)
+}
+
+/// The earlier of two deadlines, either of which may be absent.
+pub fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_later_deadline_leaves_the_timer_and_still_fires() {
+        // Instants of the standard clock do not stand still with the paused one, so deadlines are long and in the past or future.
+        let mut timer = Timer::new();
+        let now = Instant::now();
+        let far = now + Duration::from_secs(3600);
+        std::future::poll_fn(|cx| {
+            assert!(timer.poll(far, cx).is_pending());
+            let armed = timer.armed;
+            assert!(timer.poll(far + Duration::from_secs(5), cx).is_pending());
+            assert_eq!(timer.armed, armed, "not armed again");
+            assert!(timer.poll(far - Duration::from_secs(5), cx).is_pending());
+            assert_eq!(timer.armed, Some(far - Duration::from_secs(5)), "armed earlier");
+            assert!(timer.poll(now, cx).is_ready());
+            Poll::Ready(())
+        })
+        .await;
+    }
+}
