@@ -10,11 +10,12 @@ use slab::Slab;
 use crate::http::{BodyError, Interim, Request, Response};
 
 use super::h1::parse::HeadError;
+use super::timer::Timer;
 
 /// Answers the requests of one connection.
 pub trait Exchanges {
     /// The answer to a request. Dropping the future means that the client is gone.
-    fn answer(&self, request: Request, interims: Interims) -> impl Future<Output = Answer>;
+    fn answer(&self, request: Request, task: Task) -> impl Future<Output = Answer>;
 
     /// The answer to what was not a request, before the connection closes.
     fn refuse(&self, refused: Refused) -> Answer;
@@ -63,6 +64,15 @@ pub enum End {
     ClientGone,
     /// The client took no byte for too long.
     ClientStalled,
+}
+
+/// What the task of an exchange lends to whoever answers.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// The way of 1xx responses to the client.
+    pub interims: Interims,
+    /// The task's timer.
+    pub timer: Timer,
 }
 
 /// Where 1xx responses for the client are put. The task of the exchange sends them on when it is polled the next time.

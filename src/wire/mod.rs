@@ -14,4 +14,4 @@ pub mod h2;
 
 mod exchange;
 
-pub use exchange::{Answer, Delivery, Drain, DrainWatch, End, Exchanges, Interims, Receipt, Refused};
+pub use exchange::{Answer, Delivery, Drain, DrainWatch, End, Exchanges, Interims, Receipt, Refused, Task};

@@ -3,16 +3,21 @@
 //! A kept-alive connection sets a new deadline several times a request and almost never reaches one. So the timer of the runtime is left
 //! where it is armed as long as that is not later than the deadline; when it fires too early it is armed again.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-/// One timer for all deadlines of a connection.
+/// The timer of one task, for all deadlines of the connection and the exchange that the task runs. Clones are the same timer.
+#[derive(Clone, Debug, Default)]
+pub struct Timer(Rc<RefCell<Armed>>);
+
 #[derive(Debug, Default)]
-pub struct Timer {
+struct Armed {
     sleep: Option<Pin<Box<Sleep>>>,
     /// When the runtime will wake this task, if it will.
     armed: Option<Instant>,
@@ -20,13 +25,18 @@ pub struct Timer {
 
 impl Timer {
     /// A timer that is not armed.
-    pub const fn new() -> Self {
-        Self { sleep: None, armed: None }
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Ready once `deadline` has passed; otherwise the task is woken no later than then. It must be the same task every time,
-    /// or [`Timer::forget_task`] be called between.
-    pub fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready once `deadline` has passed; otherwise the task is woken no later than then. It must be the same task every time.
+    pub fn poll(&self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.borrow_mut().poll(deadline, cx)
+    }
+}
+
+impl Armed {
+    fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
         if self.armed.is_some_and(|armed| armed <= deadline) {
             // The task is registered already and will be woken in time; has it been?
             let fired = self.sleep.as_ref().is_none_or(|sleep| sleep.is_elapsed());
@@ -38,11 +48,6 @@ impl Timer {
             return Poll::Ready(());
         }
         self.arm(deadline, cx)
-    }
-
-    /// The next poll may come from another task.
-    pub fn forget_task(&mut self) {
-        self.armed = None;
     }
 
     fn arm(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
@@ -78,17 +83,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_later_deadline_leaves_the_timer_and_still_fires() {
-        // Instants of the standard clock do not stand still with the paused one, so deadlines are long and in the past or future.
-        let mut timer = Timer::new();
+        let timer = Timer::new();
         let now = Instant::now();
         let far = now + Duration::from_secs(3600);
         std::future::poll_fn(|cx| {
             assert!(timer.poll(far, cx).is_pending());
-            let armed = timer.armed;
+            let armed = timer.0.borrow().armed;
             assert!(timer.poll(far + Duration::from_secs(5), cx).is_pending());
-            assert_eq!(timer.armed, armed, "not armed again");
+            assert_eq!(timer.0.borrow().armed, armed, "not armed again");
             assert!(timer.poll(far - Duration::from_secs(5), cx).is_pending());
-            assert_eq!(timer.armed, Some(far - Duration::from_secs(5)), "armed earlier");
+            assert_eq!(timer.0.borrow().armed, Some(far - Duration::from_secs(5)), "armed earlier");
             assert!(timer.poll(now, cx).is_ready());
             Poll::Ready(())
         })

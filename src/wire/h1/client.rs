@@ -16,14 +16,15 @@ use http::header::{CONTENT_LENGTH, UPGRADE};
 use http::{Method, StatusCode};
 use tokio::io::AsyncRead;
 
+use self::response::Times;
 use super::encode::{self, Outgoing, Persistence, RequestLine};
 use super::outgoing::{Broken, Outflow};
 use super::parse::{self, Framing, HeadError, HeadLimits, HeadScan, ResponseHead};
 use crate::http::{Body, BodyError, Headers, Interim, Length, Response};
 use crate::wire::buffers::{give_back, poll_fill};
-use crate::wire::exchange::Interims;
+use crate::wire::exchange::Task;
 use crate::wire::stream::Stream;
-use crate::wire::timer::{Timer, deadline, earlier};
+use crate::wire::timer::{deadline, earlier};
 use crate::wire::writer::Writer;
 
 /// 1xx responses taken before the final one; an upstream that sends more has lost its way.
@@ -41,7 +42,6 @@ pub struct Connection {
     io: Stream,
     read: BytesMut,
     writer: Writer,
-    timer: Timer,
     /// How many exchanges it carried.
     pub exchanges: u64,
     /// When it was last given back.
@@ -102,14 +102,12 @@ pub enum Failure {
 impl Connection {
     /// Over a connected stream.
     pub fn new(io: Stream) -> Box<Self> {
-        let (read, writer, timer) = (BytesMut::new(), Writer::new(), Timer::new());
-        Box::new(Self { io, read, writer, timer, exchanges: 0, idle_since: None })
+        Box::new(Self { io, read: BytesMut::new(), writer: Writer::new(), exchanges: 0, idle_since: None })
     }
 
     /// Whether a pooled connection is still fit: nothing has come on it, neither bytes nor an end.
     pub fn is_fit(&mut self) -> bool {
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        self.timer.forget_task();
         let mut byte = [0u8; 1];
         let mut buffer = tokio::io::ReadBuf::new(&mut byte);
         self.read.is_empty() && Pin::new(&mut self.io).poll_read(&mut cx, &mut buffer).is_pending()
@@ -127,7 +125,7 @@ pub async fn exchange(
     outbound: &Outbound<'_>,
     body: Body,
     settings: &Settings,
-    interims: &Interims,
+    task: &Task,
 ) -> Result<Response, Failure> {
     let framing = request_framing(outbound, &body);
     queue_head(connection.writer.flat(), outbound, framing);
@@ -138,7 +136,7 @@ pub async fn exchange(
         upload,
         gated,
         settings,
-        interims,
+        task,
         scan: HeadScan::default(),
         due: None,
         upload_broken: false,
@@ -149,7 +147,14 @@ pub async fn exchange(
     let upload = running.upload;
     let whole = upload.ended() && !running.upload_broken;
     connection.exchanges += 1;
-    Ok(response::build(connection, home, head, upload, whole, settings))
+    Ok(response::build(
+        connection,
+        home,
+        head,
+        upload,
+        whole,
+        Times { timer: task.timer.clone(), timeout: settings.body_timeout, until: settings.until },
+    ))
 }
 
 /// How the request's body is framed. A method that usually has a body says so where it has none (RFC 9110 §8.6).
@@ -193,7 +198,7 @@ struct Running<'a> {
     /// The body waits for 100, or for 101.
     gated: bool,
     settings: &'a Settings,
-    interims: &'a Interims,
+    task: &'a Task,
     scan: HeadScan,
     due: Option<Due>,
     /// The endpoint does not read any more.
@@ -279,7 +284,7 @@ impl Running<'_> {
             if head.status == StatusCode::CONTINUE {
                 self.gated &= !self.upload_is_http();
             }
-            self.interims.put(Interim { status: head.status, headers: head.headers });
+            self.task.interims.put(Interim { status: head.status, headers: head.headers });
             return Ok(None);
         }
         if self.head_only {
@@ -313,7 +318,7 @@ impl Running<'_> {
             }
         };
         let Some(at) = earlier(due, until) else { return Poll::Pending };
-        self.connection.timer.poll(at, cx).map(|()| {
+        self.task.timer.poll(at, cx).map(|()| {
             if until.is_some_and(|until| until <= at) {
                 Failure::ExchangeTimeout
             } else if writing {

@@ -19,7 +19,7 @@ use super::framing::Decoder;
 use super::parse::{self, Framing, HeadError, HeadLimits, HeadScan, RequestHead};
 use crate::http::{Body, Request, Scheme, Target, Text, Upgrade};
 use crate::wire::buffers::{give_back, poll_fill};
-use crate::wire::exchange::{Answer, DrainWatch, Exchanges, Interims, Refused};
+use crate::wire::exchange::{Answer, DrainWatch, Exchanges, Interims, Refused, Task};
 use crate::wire::stream::Stream;
 use crate::wire::timer::{Timer, deadline};
 use crate::wire::writer::Writer;
@@ -57,8 +57,9 @@ pub enum Served {
 
 /// Serves a connection until it ends.
 pub async fn serve<E: Exchanges>(io: Stream, exchanges: &E, settings: &Settings, watch: &DrainWatch) -> Served {
-    let inbound = Rc::new(RefCell::new(Inbound::new(io, settings.body_timeout)));
-    let mut connection = Connection { inbound, writer: Writer::new(), exchanges, settings, watch };
+    let timer = Timer::new();
+    let inbound = Rc::new(RefCell::new(Inbound::new(io, timer.clone(), settings.body_timeout)));
+    let mut connection = Connection { inbound, timer, writer: Writer::new(), exchanges, settings, watch };
     poll_fn(|cx| {
         watch.register(cx.waker());
         Poll::Ready(())
@@ -69,6 +70,7 @@ pub async fn serve<E: Exchanges>(io: Stream, exchanges: &E, settings: &Settings,
 
 struct Connection<'a, E> {
     inbound: Rc<RefCell<Inbound>>,
+    timer: Timer,
     writer: Writer,
     exchanges: &'a E,
     settings: &'a Settings,
@@ -107,7 +109,8 @@ impl<E: Exchanges> Connection<'_, E> {
             };
             first = false;
             let interims = if asked.version == Version::HTTP_11 { Interims::wanted() } else { Interims::unwanted() };
-            let Some(answer) = self.answer(request, interims).await else { return Served::Closed };
+            let task = Task { interims, timer: self.timer.clone() };
+            let Some(answer) = self.answer(request, task).await else { return Served::Closed };
             if !self.send(answer, &asked).await {
                 return Served::Closed;
             }
@@ -156,7 +159,7 @@ impl<E: Exchanges> Connection<'_, E> {
                             // The first request has as long as any other to begin.
                             due = deadline(Instant::now(), self.settings.idle_timeout);
                         }
-                        return expired(&mut inbound.timer, due, cx)
+                        return expired(&inbound.timer, due, cx)
                             .map(|()| if begun { Next::Refused(Refused::HeadTimeout) } else { Next::Closed });
                     }
                 }
@@ -224,8 +227,9 @@ impl<E: Exchanges> Connection<'_, E> {
     }
 
     /// Has a request answered, passing on 1xx responses; `None` where the client left.
-    async fn answer(&mut self, request: Request, interims: Interims) -> Option<Answer> {
-        let mut answer = pin!(self.exchanges.answer(request, interims.clone()));
+    async fn answer(&mut self, request: Request, task: Task) -> Option<Answer> {
+        let interims = task.interims.clone();
+        let mut answer = pin!(self.exchanges.answer(request, task));
         let (writer, inbound) = (&mut self.writer, &self.inbound);
         poll_fn(|cx| {
             if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
@@ -261,7 +265,7 @@ impl<E> Drop for Connection<'_, E> {
 }
 
 /// Ready when the deadline has passed.
-fn expired(timer: &mut Timer, due: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+fn expired(timer: &Timer, due: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
     due.map_or(Poll::Pending, |due| timer.poll(due, cx))
 }
 

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Connection, Home, Settings};
+use super::{Connection, Home};
 use crate::http::{Body, BodyError, BodyStream, Frame, Length, Response};
 use crate::wire::buffers::{give_back, poll_fill};
 use crate::wire::h1::framing::{Decoder, Step};
 use crate::wire::h1::outgoing::{Broken, Outflow};
 use crate::wire::h1::parse::{Framing, ResponseHead};
-use crate::wire::timer::{deadline, earlier};
+use crate::wire::timer::{Timer, deadline, earlier};
 
 /// The largest read of a body whose length is known, in octets.
 const BODY_READ: u64 = 64 * 1024;
@@ -26,7 +26,7 @@ pub(super) fn build(
     head: ResponseHead,
     upload: Outflow,
     sent: bool,
-    settings: &Settings,
+    times: Times,
 ) -> Response {
     let ResponseHead { status, headers, framing, keep_alive } = head;
     let reusable = keep_alive && sent;
@@ -38,13 +38,15 @@ pub(super) fn build(
         _ => None,
     };
     let Some(whole) = whole else {
-        let (timeout, until) = (settings.body_timeout, settings.until);
-        // In a tunnel silence is no fault of either side.
-        let timeout = if upload.is_tunnel() { None } else { timeout };
+        let mut times = times;
+        if upload.is_tunnel() {
+            // In a tunnel silence is no fault of either side.
+            times.timeout = None;
+        }
         let decoder = Decoder::new(framing);
         let open = Some(Open { connection, home, reusable });
         let upload = (!sent).then_some(upload);
-        let body = ResponseBody { open, decoder, upload, timeout, until, due: None };
+        let body = ResponseBody { open, decoder, upload, times, due: None };
         return Response { status, headers, body: Body::stream(body) };
     };
     finish(connection, &*home, reusable);
@@ -62,6 +64,16 @@ fn finish(mut connection: Box<Connection>, home: &dyn Home, reusable: bool) {
     home.take_back(connection);
 }
 
+/// What bounds the reading of a response body.
+pub(super) struct Times {
+    /// Of the task that reads.
+    pub(super) timer: Timer,
+    /// Between two reads.
+    pub(super) timeout: Option<Duration>,
+    /// The end of the whole exchange.
+    pub(super) until: Option<Instant>,
+}
+
 struct Open {
     connection: Box<Connection>,
     home: Rc<dyn Home>,
@@ -75,8 +87,7 @@ pub(super) struct ResponseBody {
     decoder: Decoder,
     /// What of the request is not sent yet.
     upload: Option<Outflow>,
-    timeout: Option<Duration>,
-    until: Option<Instant>,
+    times: Times,
     due: Option<Instant>,
 }
 
@@ -120,10 +131,10 @@ impl ResponseBody {
             Poll::Ready(Ok(_)) => Poll::Ready(Ok(true)),
             Poll::Pending => {
                 if self.due.is_none() {
-                    self.due = deadline(Instant::now(), self.timeout);
+                    self.due = deadline(Instant::now(), self.times.timeout);
                 }
-                let Some(at) = earlier(self.due, self.until) else { return Poll::Pending };
-                connection.timer.poll(at, cx).map(|()| Err(BodyError::Timeout))
+                let Some(at) = earlier(self.due, self.times.until) else { return Poll::Pending };
+                self.times.timer.poll(at, cx).map(|()| Err(BodyError::Timeout))
             }
         }
     }

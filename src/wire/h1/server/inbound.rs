@@ -38,12 +38,12 @@ pub(super) struct Inbound {
 }
 
 impl Inbound {
-    pub(super) fn new(io: Stream, body_timeout: Option<Duration>) -> Self {
+    pub(super) fn new(io: Stream, timer: Timer, body_timeout: Option<Duration>) -> Self {
         Self {
             io: Some(io),
             read: BytesMut::new(),
             decoder: Decoder::Done,
-            timer: Timer::new(),
+            timer,
             broken: false,
             switching: false,
             body_timeout,
@@ -130,7 +130,7 @@ impl Inbound {
                     self.body_due = deadline(Instant::now(), self.body_timeout);
                 }
                 let due = self.body_due;
-                super::expired(&mut self.timer, due, cx).map(|()| Err(BodyError::Timeout))
+                super::expired(&self.timer, due, cx).map(|()| Err(BodyError::Timeout))
             }
         }
     }

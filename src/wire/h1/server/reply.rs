@@ -114,7 +114,7 @@ impl<E: Exchanges> Connection<'_, E> {
                     if progress || due.is_none() {
                         due = deadline(Instant::now(), timeout);
                     }
-                    if expired(&mut inbound.timer, due, cx).is_ready() {
+                    if expired(&inbound.timer, due, cx).is_ready() {
                         return Poll::Ready(End::ClientStalled);
                     }
                 }
@@ -188,7 +188,7 @@ async fn linger(inbound: &mut Inbound) {
             match poll_fill(io, &mut inbound.read, 0, cx) {
                 Poll::Ready(Ok(read @ 1..)) if read <= left => left -= read,
                 Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => return expired(&mut inbound.timer, Some(due), cx),
+                Poll::Pending => return expired(&inbound.timer, Some(due), cx),
             }
         }
     })
