@@ -2,12 +2,15 @@
 
 pub mod authority;
 mod body;
+pub mod conditional;
 pub mod date;
 pub mod forwarded;
 mod headers;
 pub mod hop;
 mod message;
+pub mod negotiate;
 pub mod path;
+pub mod range;
 mod refusal;
 pub mod request_id;
 pub mod sanitize;
