@@ -1,0 +1,7 @@
+//! Stories: the real program between real clients and scripted origins. [`support`] is the world that they play in.
+
+#![allow(clippy::unwrap_used, unreachable_pub, dead_code)]
+
+mod support;
+
+mod routing;
