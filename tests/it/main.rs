@@ -1,6 +1,6 @@
 //! Stories: the real program between real clients and scripted origins. [`support`] is the world that they play in.
 
-#![allow(clippy::unwrap_used, unreachable_pub, dead_code)]
+#![allow(clippy::unwrap_used, unreachable_pub, dead_code, unused_imports)]
 
 mod support;
 
