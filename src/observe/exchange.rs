@@ -48,7 +48,7 @@ pub struct Fault {
 pub struct TlsFacts {
     /// `TLSv1.2` or `TLSv1.3`.
     pub version: &'static str,
-    /// The cipher suite by its registered name, such as `TLS13_AES_128_GCM_SHA256`.
+    /// The cipher suite by its registered name, such as `TLS_AES_128_GCM_SHA256`.
     pub cipher: &'static str,
     /// Whether the session was resumed.
     pub resumed: bool,

@@ -18,6 +18,8 @@ mod self_signed;
 mod server;
 mod session;
 mod subject;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -84,17 +84,6 @@ fn address(octets: &[u8]) -> Option<IpAddr> {
     v4.or(v6).ok().map(|address| address.to_canonical())
 }
 
-/// The host of an authority (RFC 3986 §3.2): without port, and an IPv6 address without brackets.
-pub(super) fn host_of(authority: &str) -> &str {
-    if let Some(rest) = authority.strip_prefix('[') {
-        return rest.split_once(']').map_or(authority, |(host, _)| host);
-    }
-    match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,23 +123,6 @@ mod tests {
         ];
         for (host, expected) in table {
             assert_eq!(names.covers(host), expected, "{host}");
-        }
-    }
-
-    #[test]
-    fn the_host_of_an_authority() {
-        let table = [
-            ("example.com", "example.com"),
-            ("example.com:8443", "example.com"),
-            ("example.com:", "example.com"),
-            ("127.0.0.1:1", "127.0.0.1"),
-            ("[::1]:8443", "::1"),
-            ("[::1]", "::1"),
-            ("[::1", "[::1"),
-            ("", ""),
-        ];
-        for (authority, expected) in table {
-            assert_eq!(host_of(authority), expected, "{authority}");
         }
     }
 }

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::HeaderValue;
-use rustls::{Error, HandshakeKind, ProtocolVersion, ServerConnection};
+use rustls::{CipherSuite, Error, HandshakeKind, ProtocolVersion, ServerConnection};
 
 use super::certificate::Certificate;
-use super::names::host_of;
 use super::subject::subject;
+use crate::http::authority;
 use crate::observe::TlsFacts;
 
 /// Longest subject that is passed upstream, in octets. It is an identity, so it is never cut.
@@ -90,7 +90,8 @@ impl Session {
         if authority.is_empty() || *self.covered.borrow() == authority.as_bytes() {
             return true;
         }
-        let covered = self.is_covered(host_of(authority));
+        let host = authority::host(authority).trim_matches(['[', ']']);
+        let covered = self.is_covered(host);
         if covered {
             let mut last = self.covered.borrow_mut();
             last.clear();
@@ -121,8 +122,18 @@ fn facts(connection: &ServerConnection) -> TlsFacts {
         Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
         _ => "TLSv1.2",
     };
-    let cipher = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or_default();
+    let cipher = connection.negotiated_cipher_suite().map_or("", |suite| registered_name(suite.suite()));
     TlsFacts { version, cipher, resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed) }
+}
+
+/// The name in the IANA registry, from which rustls's differs for TLS 1.3.
+fn registered_name(suite: CipherSuite) -> &'static str {
+    match suite {
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => "TLS_AES_128_GCM_SHA256",
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => "TLS_AES_256_GCM_SHA384",
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => "TLS_CHACHA20_POLY1305_SHA256",
+        suite => suite.as_str().unwrap_or_default(),
+    }
 }
 
 fn header(subject: String) -> Result<HeaderValue, Error> {

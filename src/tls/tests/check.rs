@@ -1,0 +1,141 @@
+//! `tidegate check`: all sections of a config.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::super::problems;
+use super::certs::Key;
+use super::*;
+use crate::config::model::*;
+
+fn model(listeners: Vec<Listener>, upstreams: Vec<Upstream>, routes: Vec<Route>) -> Model {
+    Model {
+        server: Server { workers: None, drain_timeout: Duration::ZERO, watch: false },
+        admin: None,
+        log: Log {
+            level: LogLevel::Off,
+            format: LogFormat::Text,
+            access: AccessSink::Off,
+            access_format: AccessFormat::Json,
+        },
+        listeners,
+        upstreams,
+        routes,
+        files: Vec::new(),
+    }
+}
+
+fn secure(name: &str, tls: Option<ListenerTls>) -> Listener {
+    let limits = ListenerLimits {
+        max_connections: 1,
+        handshake_timeout: None,
+        request_head_timeout: None,
+        idle_timeout: None,
+        request_body_timeout: None,
+        write_timeout: None,
+        max_head_size: 1,
+        max_field_size: 1,
+        max_fields: 1,
+        max_target_size: 1,
+        max_streams: 1,
+    };
+    Listener {
+        name: name.into(),
+        address: ListenAddress::Tcp(([127, 0, 0, 1], 0).into()),
+        redirect_to_https: None,
+        proxy_protocol: false,
+        trusted_proxies: Vec::new(),
+        http2: true,
+        tls,
+        limits,
+    }
+}
+
+fn upstream(name: &str, endpoint: EndpointAddress, tls: Option<UpstreamTls>) -> Upstream {
+    Upstream {
+        name: name.into(),
+        endpoints: vec![Endpoint { address: endpoint, weight: 1, backup: false }],
+        protocol: UpstreamProtocol::Http1,
+        balance: Balance::RoundRobin,
+        connect_timeout: None,
+        response_timeout: None,
+        response_body_timeout: None,
+        write_timeout: None,
+        idle_timeout: None,
+        max_idle: 1,
+        max_connections: 0,
+        max_response_head_size: 1,
+        proxy_protocol: None,
+        tls,
+    }
+}
+
+fn route(listeners: Vec<usize>, hosts: &[&str]) -> Route {
+    Route {
+        name: "site".into(),
+        listeners,
+        hosts: hosts.iter().map(|host| HostPattern::Exact(host.to_string())).collect(),
+        path: PathMatch::Prefix("/".into()),
+        methods: Vec::new(),
+        headers: Vec::new(),
+        query: Vec::new(),
+        action: Action::Files(Files {
+            root: "/".into(),
+            index: String::new(),
+            precompressed: false,
+            fallback: None,
+            types: BTreeMap::new(),
+            hidden: false,
+        }),
+        policies: Policies {
+            strip_prefix: None,
+            rewrite: None,
+            request_headers: HeaderRules::default(),
+            response_headers: HeaderRules::default(),
+            preserve_host: true,
+            timeout: None,
+            max_body: 0,
+            upgrades: Vec::new(),
+            max_requests: 0,
+        },
+        place: Place { file: "tidegate.toml".into(), line: 1 },
+    }
+}
+
+#[test]
+fn each_problem_has_the_whole_key() {
+    let (folder, authority) = (Folder::new(), Authority::new("ca"));
+    let good = put(&folder, "a", &authority.leaf(&["example.com"], Key::Ecdsa));
+    let missing = CertificateFiles { cert: "none.pem".into(), key: good.key.clone() };
+    let blind = UpstreamTls {
+        verify: false,
+        ca: None,
+        server_name: None,
+        certificate: Some(missing.clone()),
+        min_version: TlsVersion::V1_2,
+    };
+    let model = model(
+        vec![
+            secure("good", Some(listener(vec![good.clone()]))),
+            secure("plain", None),
+            secure("bad", Some(listener(vec![good, missing]))),
+        ],
+        vec![
+            upstream("plain", EndpointAddress::Unix("/run/a.sock".into()), None),
+            upstream("blind", EndpointAddress::Unix("/run/a.sock".into()), Some(blind)),
+        ],
+        vec![
+            route(vec![0, 1, 2], &["example.com", "localhost", "www.example.com"]),
+            route(vec![1], &["plain.example"]),
+        ],
+    );
+    let found: Vec<_> = problems(&model).into_iter().map(|problem| (problem.kind, problem.key)).collect();
+    let expected = [
+        (TlsProblemKind::HostNotCovered, "listeners.good.tls.certificates"),
+        (TlsProblemKind::FileMissing, "listeners.bad.tls.certificates[1].cert"),
+        (TlsProblemKind::FileMissing, "upstreams.blind.tls.cert"),
+        (TlsProblemKind::NoServerName, "upstreams.blind.tls.server_name"),
+        (TlsProblemKind::NotVerified, "upstreams.blind.tls.verify"),
+    ];
+    assert_eq!(found, expected.map(|(kind, key)| (kind, key.to_owned())));
+}
