@@ -9,6 +9,7 @@ mod headers;
 pub mod hop;
 mod message;
 pub mod negotiate;
+pub mod normal;
 pub mod path;
 pub mod range;
 mod refusal;

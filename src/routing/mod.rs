@@ -10,13 +10,12 @@
 //! [`rank`] says the same slowly and readably over the config model, to explain it to people, and a property test
 //! holds the router to it.
 //!
-//! Paths are compared octet for octet, percent-encoded as the pipeline forwards them: nothing is decoded here, so what is
-//! matched is what the endpoint sees, and `%2F` is never a separator. What the config says is brought to the same normal
-//! form when it is compiled (RFC 3986 §6.2.2). Absent on purpose: actions and policies; this module only finds the place.
+//! Paths are compared in the normal form of [`normal`](crate::http::normal), so that `/%61pi` is `/api`; `%2F` is never a
+//! separator, and what goes upstream is not changed. Case counts in paths. Query parameters are compared decoded.
+//! Absent on purpose: actions and policies; this module only finds the place.
 
 mod condition;
 mod host;
-mod path;
 pub mod rank;
 mod router;
 mod table;
@@ -36,7 +35,7 @@ pub struct Lookup<'a> {
     pub listener: usize,
     /// Host as the client named it; a port, a dot at the end and upper case do not matter. Empty where none was named.
     pub host: &'a str,
-    /// Path, percent-encoded as it will be forwarded; or `*`.
+    /// Path, percent-encoded as the client sent it; or `*`.
     pub path: &'a str,
     /// What follows the `?`.
     pub query: Option<&'a str>,

@@ -4,10 +4,11 @@
 
 use std::cmp::Reverse;
 
+use super::Lookup;
 use super::condition::{header_holds, predicates, query_holds};
 use super::host::{self, HostBuffer};
-use super::{Lookup, path};
 use crate::config::model::{HostPattern, PathMatch, Route};
+use crate::http::normal::{covers, normal};
 
 /// How well a route fits a request that it takes; the greatest wins. The order of the fields is the rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,11 +104,13 @@ pub fn host_fit(patterns: &[HostPattern], authority: &str) -> Option<HostFit> {
 }
 
 fn path_fit(wanted: &PathMatch, path: &str) -> Option<PathFit> {
+    let [mut room, mut wanted_room] = [String::new(), String::new()];
+    let path = normal(path, &mut room);
     match wanted {
-        PathMatch::Exact(exact) => (path::normal(exact) == path).then_some(PathFit::Exact),
+        PathMatch::Exact(exact) => (normal(exact, &mut wanted_room) == path).then_some(PathFit::Exact),
         PathMatch::Prefix(prefix) => {
-            let prefix = path::normal(prefix);
-            path::covers(&prefix, path).then_some(PathFit::Prefix(prefix.len()))
+            let prefix = normal(prefix, &mut wanted_room);
+            covers(prefix, path).then_some(PathFit::Prefix(prefix.len()))
         }
         PathMatch::Regex(regex) => regex.is_match(path).then_some(PathFit::Regex),
     }

@@ -1,5 +1,6 @@
 //! The compiled matcher: host, then path, then predicates.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 use rustc_hash::FxHashMap;
@@ -8,6 +9,12 @@ use super::host::{self, HostBuffer};
 use super::table::{Candidate, Table};
 use super::{Lookup, RouteIndex};
 use crate::config::model::{HostPattern, Route};
+use crate::http::normal;
+
+thread_local! {
+    /// For the few paths that are not in normal form, so that a lookup allocates nothing; it grows to the longest path.
+    static ROOM: RefCell<String> = const { RefCell::new(String::new()) };
+}
 
 /// All routes of a config, ready to be searched. Immutable, and shared by all workers.
 #[derive(Debug)]
@@ -60,6 +67,13 @@ impl Router {
 
     /// The route that takes the request; none is a 404.
     pub fn find(&self, lookup: &Lookup<'_>) -> Option<RouteIndex> {
+        if normal::is_normal(lookup.path) {
+            return self.find_normal(lookup);
+        }
+        ROOM.with_borrow_mut(|room| self.find_normal(&Lookup { path: normal::normal(lookup.path, room), ..*lookup }))
+    }
+
+    fn find_normal(&self, lookup: &Lookup<'_>) -> Option<RouteIndex> {
         let mut room = HostBuffer::new();
         let host = room.normal(lookup.host);
         let search = |table: &u32| self.tables[*table as usize].find(lookup);

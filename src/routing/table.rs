@@ -11,8 +11,9 @@ use regex_automata::{Input, MatchKind, PatternSet};
 use rustc_hash::FxHashMap;
 
 use super::condition::{Conditions, ListenerSet, predicates};
-use super::{Lookup, RouteIndex, path};
+use super::{Lookup, RouteIndex};
 use crate::config::model::{PathMatch, Route};
+use crate::http::normal::normal;
 
 thread_local! {
     /// Which regexes match, kept so that a lookup allocates nothing; it grows to the largest set.
@@ -73,18 +74,18 @@ impl Table {
         let mut table = Self { nodes: vec![Node::default()], by_regex: Vec::new(), regexes: Regexes::Each(Vec::new()) };
         let mut order: Vec<_> = places.iter().map(|place| *place as usize).collect();
         order.sort_by_key(|&place| (Reverse(candidates[place].predicates), place));
-        let mut regexes = Vec::new();
+        let (mut regexes, mut room) = (Vec::new(), String::new());
         for place in order {
             let candidate = candidates[place].clone();
             match &routes[place].path {
-                PathMatch::Exact(exact) => {
-                    let node = table.grow(&path::normal(exact));
-                    node.exact.push(candidate);
+                PathMatch::Exact(exact) => table.grow(normal(exact, &mut room)).exact.push(candidate),
+                PathMatch::Prefix(prefix) => {
+                    let prefix = normal(prefix, &mut room);
+                    match prefix.strip_suffix('/') {
+                        Some(before) => table.grow(before).prefix_slash.push(candidate),
+                        None => table.grow(prefix).prefix.push(candidate),
+                    }
                 }
-                PathMatch::Prefix(prefix) => match path::normal(prefix).strip_suffix('/') {
-                    Some(before) => table.grow(before).prefix_slash.push(candidate),
-                    None => table.grow(&path::normal(prefix)).prefix.push(candidate),
-                },
                 PathMatch::Regex(regex) => {
                     table.by_regex.push(candidate);
                     regexes.push(regex.clone());
@@ -109,7 +110,7 @@ impl Table {
         &mut self.nodes[at]
     }
 
-    /// The best route of this host.
+    /// The best route of this host. The path is in normal form.
     pub(super) fn find(&self, lookup: &Lookup<'_>) -> Option<RouteIndex> {
         self.find_in_tree(lookup).or_else(|| {
             let takes = |place: usize| self.by_regex.get(place).filter(|one| one.takes(lookup)).map(|one| one.route);
