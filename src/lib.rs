@@ -1,6 +1,7 @@
 //! Tidegate: a reverse proxy and edge gateway.
 
 pub mod config;
+pub mod filter;
 pub mod http;
 pub mod observe;
 pub mod routing;

@@ -13,6 +13,11 @@ pub fn is_hop_by_hop(name: &str) -> bool {
     matches!(name, "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade")
 }
 
+/// Whether a header rule of the config may name the field of that lower-case name: framing and the connection are the proxy's own.
+pub fn may_be_ruled(name: &str) -> bool {
+    !is_hop_by_hop(name) && !matches!(name, "content-length" | "trailer" | "te" | "expect")
+}
+
 /// Whether `Connection` must not name the field of that name: removing it would change what the message means to the next server, and
 /// that is what such a request is made for.
 pub fn is_end_to_end(name: &str) -> bool {

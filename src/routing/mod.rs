@@ -20,7 +20,7 @@ pub mod rank;
 mod router;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use router::Router;
 

@@ -27,7 +27,7 @@ pub(super) fn route(name: &str) -> Route {
     }
 }
 
-fn policies() -> Policies {
+pub(crate) fn policies() -> Policies {
     Policies {
         strip_prefix: None,
         rewrite: None,
