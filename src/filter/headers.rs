@@ -69,8 +69,8 @@ impl FieldRules {
 
 #[cfg(test)]
 mod tests {
+    use super::super::filters::tests::{lines, request};
     use super::super::template::tests::VALUES;
-    use super::super::tests::{lines, request};
     use super::*;
 
     /// `-name`, `name=template` (set) and `+name=template` (add), with spaces between.

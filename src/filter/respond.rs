@@ -39,7 +39,7 @@ impl Respond {
 mod tests {
     use http::header::{CONTENT_LENGTH, SERVER};
 
-    use super::super::tests::lines;
+    use super::super::filters::tests::lines;
     use super::*;
 
     #[test]

@@ -94,7 +94,7 @@ fn origin_form(path: &str, query: Option<&str>) -> Option<Target> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::request;
+    use super::super::filters::tests::request;
     use super::*;
     use crate::http::path::BadPath;
 

@@ -18,6 +18,7 @@ mod condition;
 mod host;
 pub mod rank;
 mod router;
+pub mod split;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
