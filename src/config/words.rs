@@ -1,0 +1,55 @@
+//! The words that stand for the closed sets of the model, each in one place.
+
+use super::model::{Balance, LogFormat, LogLevel, ProxyProtocolVersion, TlsVersion, UpstreamProtocol};
+
+/// A closed set and its words in the file.
+pub(super) trait Words: Copy + 'static {
+    /// Every word, in the order of the documentation.
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+/// The words alone, for messages, the reference and the schema.
+pub(super) fn words<T: Words>() -> Vec<&'static str> {
+    T::WORDS.iter().map(|(word, _)| *word).collect()
+}
+
+impl Words for LogLevel {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("off", Self::Off),
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+}
+
+impl Words for LogFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+}
+
+impl Words for TlsVersion {
+    const WORDS: &'static [(&'static str, Self)] = &[("1.2", Self::V1_2), ("1.3", Self::V1_3)];
+}
+
+/// `client_auth`: whether a client certificate is required.
+#[derive(Clone, Copy)]
+pub(super) struct Required(pub(super) bool);
+
+impl Words for Required {
+    const WORDS: &'static [(&'static str, Self)] = &[("require", Self(true)), ("request", Self(false))];
+}
+
+impl Words for UpstreamProtocol {
+    const WORDS: &'static [(&'static str, Self)] = &[("http/1.1", Self::Http1), ("h2", Self::H2), ("auto", Self::Auto)];
+}
+
+impl Words for Balance {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("round_robin", Self::RoundRobin), ("least_requests", Self::LeastRequests)];
+}
+
+impl Words for Option<ProxyProtocolVersion> {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("off", None), ("v1", Some(ProxyProtocolVersion::V1)), ("v2", Some(ProxyProtocolVersion::V2))];
+}
