@@ -12,6 +12,8 @@ pub mod writer;
 pub mod h1;
 pub mod h2;
 
+pub mod proxy_protocol;
+
 mod exchange;
 
 pub use exchange::{Answer, Delivery, Drain, DrainWatch, End, Exchanges, Interims, Receipt, Refused, Task};
