@@ -15,6 +15,7 @@
 //! Absent on purpose: actions and policies; this module only finds the place.
 
 mod condition;
+mod explain;
 mod host;
 pub mod rank;
 mod router;
@@ -23,6 +24,7 @@ mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use explain::{Explanation, Lost, Reason, explain};
 pub use router::Router;
 
 use http::Method;
