@@ -1,0 +1,280 @@
+//! The facts that a line can hold, by name. `docs/access-log.md` lists them, and a test holds it to this file.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use http::Version;
+
+use crate::observe::{Exchange, Names, clock::Clock};
+
+/// One fact of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// `time`
+    Time,
+    /// `request_id`
+    RequestId,
+    /// `client_ip`
+    Client,
+    /// `peer`
+    Peer,
+    /// `listener`
+    Listener,
+    /// `route`
+    Route,
+    /// `upstream`
+    Upstream,
+    /// `endpoint`
+    Endpoint,
+    /// `method`
+    Method,
+    /// `scheme`
+    Scheme,
+    /// `authority`
+    Authority,
+    /// `target`
+    Target,
+    /// `protocol`
+    Protocol,
+    /// `status`
+    Status,
+    /// `request_bytes`
+    RequestBytes,
+    /// `response_bytes`
+    ResponseBytes,
+    /// `duration_ms`
+    Duration,
+    /// `connect_ms`
+    Connect,
+    /// `first_byte_ms`
+    FirstByte,
+    /// `attempts`
+    Attempts,
+    /// `reused`
+    Reused,
+    /// `fault`
+    Fault,
+    /// `side`
+    Side,
+    /// `referer`
+    Referer,
+    /// `user_agent`
+    UserAgent,
+    /// `tls_version`
+    TlsVersion,
+    /// `tls_cipher`
+    TlsCipher,
+    /// `tls_resumed`
+    TlsResumed,
+    /// `upgraded`
+    Upgraded,
+    /// `complete`
+    Complete,
+    /// `time_clf`; only in templates
+    TimeClf,
+    /// `path`; only in templates
+    Path,
+    /// `http_version`; only in templates
+    HttpVersion,
+}
+
+/// What a field holds in one exchange.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Value<'a> {
+    /// Nothing: the fact does not apply, or nobody knows it.
+    Absent,
+    /// Bytes that somebody else chose.
+    Foreign(&'a [u8]),
+    /// Words of the program, which need no escaping.
+    Own(&'a [u8]),
+    Number(u64),
+    /// Written in milliseconds with three decimals.
+    Micros(u64),
+    Bool(bool),
+    Address(IpAddr),
+    AddressAndPort(SocketAddr),
+}
+
+/// An exchange and what is needed to write it down.
+pub(crate) struct Facts<'a> {
+    pub(crate) exchange: &'a Exchange,
+    pub(crate) names: &'a Names,
+    pub(crate) clock: &'a Clock,
+    pub(crate) now: Instant,
+}
+
+impl Field {
+    /// All fields in the order of a JSON line; those from `time_clf` on are only for templates.
+    pub const ALL: [Self; 33] = [
+        Self::Time,
+        Self::RequestId,
+        Self::Client,
+        Self::Peer,
+        Self::Listener,
+        Self::Route,
+        Self::Upstream,
+        Self::Endpoint,
+        Self::Method,
+        Self::Scheme,
+        Self::Authority,
+        Self::Target,
+        Self::Protocol,
+        Self::Status,
+        Self::RequestBytes,
+        Self::ResponseBytes,
+        Self::Duration,
+        Self::Connect,
+        Self::FirstByte,
+        Self::Attempts,
+        Self::Reused,
+        Self::Fault,
+        Self::Side,
+        Self::Referer,
+        Self::UserAgent,
+        Self::TlsVersion,
+        Self::TlsCipher,
+        Self::TlsResumed,
+        Self::Upgraded,
+        Self::Complete,
+        Self::TimeClf,
+        Self::Path,
+        Self::HttpVersion,
+    ];
+
+    /// How many of them a JSON line has.
+    pub(crate) const IN_JSON: usize = 30;
+
+    /// The name in JSON and between the braces of a template.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::RequestId => "request_id",
+            Self::Client => "client_ip",
+            Self::Peer => "peer",
+            Self::Listener => "listener",
+            Self::Route => "route",
+            Self::Upstream => "upstream",
+            Self::Endpoint => "endpoint",
+            Self::Method => "method",
+            Self::Scheme => "scheme",
+            Self::Authority => "authority",
+            Self::Target => "target",
+            Self::Protocol => "protocol",
+            Self::Status => "status",
+            Self::RequestBytes => "request_bytes",
+            Self::ResponseBytes => "response_bytes",
+            Self::Duration => "duration_ms",
+            Self::Connect => "connect_ms",
+            Self::FirstByte => "first_byte_ms",
+            Self::Attempts => "attempts",
+            Self::Reused => "reused",
+            Self::Fault => "fault",
+            Self::Side => "side",
+            Self::Referer => "referer",
+            Self::UserAgent => "user_agent",
+            Self::TlsVersion => "tls_version",
+            Self::TlsCipher => "tls_cipher",
+            Self::TlsResumed => "tls_resumed",
+            Self::Upgraded => "upgraded",
+            Self::Complete => "complete",
+            Self::TimeClf => "time_clf",
+            Self::Path => "path",
+            Self::HttpVersion => "http_version",
+        }
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| field.name() == name)
+    }
+
+    /// The field that was probably meant.
+    pub fn nearest(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase().replace('-', "_");
+        let distance = |field: &Self| strsim::damerau_levenshtein(field.name(), &name);
+        Self::ALL.into_iter().min_by_key(distance).filter(|field| distance(field) <= field.name().len().div_ceil(3))
+    }
+
+    /// What it holds in this exchange.
+    #[inline]
+    pub(crate) fn value<'a>(self, facts: &Facts<'a>) -> Value<'a> {
+        let exchange = facts.exchange;
+        let asked = exchange.attempts > 0;
+        match self {
+            Self::Time => Value::Own(facts.clock.rfc3339()),
+            Self::RequestId => exchange.request_id.as_ref().map_or(Value::Absent, |id| Value::Foreign(id.as_bytes())),
+            Self::Client => exchange.client.map_or(Value::Absent, Value::Address),
+            Self::Peer => exchange.peer.map_or(Value::Absent, Value::AddressAndPort),
+            Self::Listener => text(facts.names.listener(exchange.listener)),
+            Self::Route => exchange.route.map_or(Value::Absent, |route| text(facts.names.route(route))),
+            Self::Upstream => exchange.upstream.map_or(Value::Absent, |upstream| text(facts.names.upstream(upstream))),
+            Self::Endpoint => exchange.endpoint.as_deref().map_or(Value::Absent, text),
+            Self::Method => Value::Foreign(exchange.method.as_str().as_bytes()),
+            Self::Scheme => Value::Own(exchange.scheme.as_str().as_bytes()),
+            Self::Authority => foreign(exchange.authority.as_bytes()),
+            Self::Target => foreign(exchange.target.as_bytes()),
+            Self::Protocol => Value::Own(protocol(exchange.version)),
+            Self::Status => exchange.status.map_or(Value::Absent, |status| Value::Number(status.as_u16().into())),
+            Self::RequestBytes => Value::Number(exchange.request_bytes),
+            Self::ResponseBytes => Value::Number(exchange.response_bytes),
+            Self::Duration => since_start(facts, Some(facts.now)),
+            Self::Connect => since_start(facts, exchange.connected),
+            Self::FirstByte => since_start(facts, exchange.first_byte),
+            Self::Attempts => Value::Number(exchange.attempts.into()),
+            Self::Reused if asked => Value::Bool(exchange.reused),
+            Self::Reused => Value::Absent,
+            Self::Fault => exchange.fault.map_or(Value::Absent, |fault| Value::Own(fault.label.as_bytes())),
+            Self::Side => exchange.fault.map_or(Value::Absent, |fault| Value::Own(fault.side.as_str().as_bytes())),
+            Self::Referer => exchange.referer.as_ref().map_or(Value::Absent, |value| Value::Foreign(value.as_bytes())),
+            Self::UserAgent => {
+                exchange.user_agent.as_ref().map_or(Value::Absent, |value| Value::Foreign(value.as_bytes()))
+            }
+            Self::TlsVersion => exchange.tls.map_or(Value::Absent, |tls| Value::Own(tls.version.as_bytes())),
+            Self::TlsCipher => exchange.tls.map_or(Value::Absent, |tls| Value::Own(tls.cipher.as_bytes())),
+            Self::TlsResumed => exchange.tls.map_or(Value::Absent, |tls| Value::Bool(tls.resumed)),
+            Self::Upgraded if exchange.upgraded => Value::Bool(true),
+            Self::Upgraded => Value::Absent,
+            Self::Complete => Value::Bool(exchange.complete),
+            Self::TimeClf => Value::Own(facts.clock.clf()),
+            Self::Path => foreign(path(exchange.target.as_bytes())),
+            Self::HttpVersion => Value::Own(http_version(exchange.version)),
+        }
+    }
+}
+
+fn text(text: &str) -> Value<'_> {
+    foreign(text.as_bytes())
+}
+
+fn foreign(bytes: &[u8]) -> Value<'_> {
+    if bytes.is_empty() { Value::Absent } else { Value::Foreign(bytes) }
+}
+
+fn since_start<'a>(facts: &Facts<'_>, at: Option<Instant>) -> Value<'a> {
+    at.map_or(Value::Absent, |at| {
+        let duration = facts.exchange.since_start(at);
+        Value::Micros(duration.as_secs() * 1_000_000 + u64::from(duration.subsec_micros()))
+    })
+}
+
+fn path(target: &[u8]) -> &[u8] {
+    &target[..memchr::memchr(b'?', target).unwrap_or(target.len())]
+}
+
+/// As the config, the metrics and `Proxy-Status` name it.
+fn protocol(version: Version) -> &'static [u8] {
+    match version {
+        Version::HTTP_2 => b"h2",
+        Version::HTTP_11 => b"http/1.1",
+        _ => b"http/1.0",
+    }
+}
+
+/// As the Common Log Format names it.
+fn http_version(version: Version) -> &'static [u8] {
+    match version {
+        Version::HTTP_2 => b"HTTP/2.0",
+        Version::HTTP_11 => b"HTTP/1.1",
+        _ => b"HTTP/1.0",
+    }
+}
