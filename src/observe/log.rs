@@ -127,8 +127,8 @@ pub fn warn(message: &str, fields: &[Field<'_>]) {
     write(LogLevel::Warn, message, fields);
 }
 
-/// Something changed.
-pub fn info(message: &str, fields: &[Field<'_>]) {
+/// Something changed, level `info`.
+pub fn note(message: &str, fields: &[Field<'_>]) {
     write(LogLevel::Info, message, fields);
 }
 

@@ -1,18 +1,22 @@
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::rc::Rc;
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, Version};
 use proptest::prelude::*;
 
+use super::control::OCTETS;
 use super::*;
-use crate::config::model::{AccessFormat, LogFormat, LogLevel};
+use crate::config::model::{AccessFormat, AccessSink, Log, LogFormat, LogLevel};
 use crate::http::{Scheme, Text};
 use crate::observe::clock::Clock;
+use crate::observe::metrics::Metrics;
 use crate::observe::{Exchange, ListenerId, Side, TlsFacts};
 
 const WAIT: Duration = Duration::from_secs(20);

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, Cache};
 use tokio::sync::Notify;
 
+use super::control::{Destination, OCTETS, Queue};
 use super::fields::Facts;
 use super::writer::{Batch, Message};
-use super::{Destination, OCTETS, Queue};
 use crate::config::model::AccessSink;
 use crate::observe::clock::Clock;
 use crate::observe::metrics::LogCounts;

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::OFlags;
 
-use super::{AccessLogError, Destination};
+use super::control::{AccessLogError, Destination};
 use crate::config::model::AccessSink;
 use crate::observe::log;
 use crate::observe::metrics::LogCounts;
@@ -121,7 +121,7 @@ impl Writer {
         match open(&self.sink) {
             Ok(Some(file)) => {
                 self.output = Some(Output::new(file));
-                log::info("access log reopened", &[("file", log::show(&path.display()))]);
+                log::note("access log reopened", &[("file", log::show(&path.display()))]);
             }
             Ok(None) => {}
             Err(error) => log::error("the access log stays in its old file", &[("error", log::show(&error))]),

@@ -137,7 +137,7 @@ pub(super) fn program(out: &mut Exposition, metrics: &Metrics) {
         .sample(&[], lines.written.load(Relaxed));
     out.family("tidegate_access_log_dropped_total", Kind::Counter, "Lines that the access log was too slow for.")
         .sample(&[], lines.dropped.load(Relaxed));
-    out.family("tidegate_workers", Kind::Gauge, "Worker threads.").sample(&[], metrics.lock().workers.len());
+    out.family("tidegate_workers", Kind::Gauge, "Worker threads.").sample(&[], metrics.workers());
     out.family("tidegate_build_info", Kind::Gauge, "Always 1; the labels say which build it is.")
         .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
 }

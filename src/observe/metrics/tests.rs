@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{StatusCode, Version};
 
 use super::*;
-use crate::observe::{Exchange, Side};
+use crate::observe::{Exchange, Ids, ListenerId, RouteId, Side, UpstreamId};
 
 fn names(names: &[&str]) -> Vec<Arc<str>> {
     names.iter().map(|name| Arc::from(*name)).collect()
