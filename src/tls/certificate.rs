@@ -35,13 +35,18 @@ pub(super) enum Source {
 }
 
 impl Certificate {
-    /// Reads the files, unless `carry` has what is in them already. `key` is the table that names them.
-    pub(super) fn load(files: &CertificateFiles, key: &str, carry: &[Arc<Self>]) -> Result<Arc<Self>, Vec<TlsProblem>> {
+    /// Reads the files; what they made before, `carry`, is the result where their content is the same. `key` is the table that
+    /// names them.
+    pub(super) fn load(
+        files: &CertificateFiles,
+        key: &str,
+        carry: Option<&Arc<Self>>,
+    ) -> Result<Arc<Self>, Vec<TlsProblem>> {
         let (cert_at, key_at) = (join(key, "cert"), join(key, "key"));
         let (cert_file, key_file) =
             both(PemFile::read(&files.cert, &cert_at), PemFile::read(&files.key, &key_at)).map_err(Vec::from_iter)?;
         let source = Source::Files { files: files.clone(), cert: cert_file.digest(), key: key_file.digest() };
-        if let Some(same) = carry.iter().find(|certificate| certificate.source == source) {
+        if let Some(same) = carry.filter(|certificate| certificate.source == source) {
             return Ok(same.clone());
         }
         let (chain, private) = both(cert_file.certificates(), key_file.private_key())?;
@@ -80,6 +85,14 @@ impl Certificate {
     /// The leaf and what it was signed by, DER.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.certified.cert
+    }
+
+    /// The files it was read from.
+    pub(super) const fn files(&self) -> Option<&CertificateFiles> {
+        match &self.source {
+            Source::Files { files, .. } => Some(files),
+            Source::SelfSigned(_) => None,
+        }
     }
 
     pub(super) const fn source(&self) -> &Source {

@@ -79,8 +79,8 @@ impl ClientTls {
         let mut problems = Vec::new();
         let named = server_name.as_deref().map(name_of).transpose().map_err(|problem| problems.push(problem));
         let trusted = trust(*verify, ca.as_deref()).map_err(|problem| problems.push(problem));
-        let own: Vec<_> = carry.and_then(|carry| carry.0.made_of.certificate.clone()).into_iter().collect();
-        let loaded = certificate.as_ref().map(|files| Certificate::load(files, "", &own)).transpose();
+        let own = carry.and_then(|carry| carry.0.made_of.certificate.as_ref());
+        let loaded = certificate.as_ref().map(|files| Certificate::load(files, "", own)).transpose();
         let loaded = loaded.map_err(|found| problems.extend(found));
         let (Ok(server_name_parsed), Ok((trust, verifier)), Ok(certificate)) = (named, trusted, loaded) else {
             return Err(problems);

@@ -1,5 +1,6 @@
 //! The server side of a listener: what a handshake needs, compiled once and carried over reloads where nothing changed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
@@ -134,8 +135,10 @@ fn load_certificates(
     now: SystemTime,
 ) -> Result<Vec<Arc<Certificate>>, Vec<TlsProblem>> {
     let carry = carry.map_or(&[][..], ServerTls::certificates);
+    let before: HashMap<_, _> = carry.iter().filter_map(|before| Some((before.files()?, before))).collect();
     let files = model.certificates.iter().enumerate();
-    let mut found: Vec<_> = files.map(|(at, files)| Certificate::load(files, &table(at), carry)).collect();
+    let mut found: Vec<_> =
+        files.map(|(at, files)| Certificate::load(files, &table(at), before.get(files).copied())).collect();
     if !model.self_signed.is_empty() {
         found.push(self_signed(&model.self_signed, carry, now));
     }

@@ -139,7 +139,8 @@ fn version_2_is_binary() {
 #[test]
 fn what_haproxy_sends() {
     // HAProxy 2.6, `send-proxy-v2 proxy-v2-options crc32c,unique-id`, as it came over the wire.
-    let octets = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x16\x7f\0\0\x01\x7f\0\0\x01\xb2\xc8\x86A\x03\0\x04<=\xc9k\x05\0\0hello";
+    let octets =
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x16\x7f\0\0\x01\x7f\0\0\x01\xb2\xc8\x86A\x03\0\x04<=\xc9k\x05\0\0hello";
     let header = tcp("127.0.0.1:45768", "127.0.0.1:34369");
     assert_eq!(parse(octets), Parse::Done { header_len: octets.len() - 5, header });
 }
