@@ -139,3 +139,15 @@ fn each_problem_has_the_whole_key() {
     ];
     assert_eq!(found, expected.map(|(kind, key)| (kind, key.to_owned())));
 }
+
+#[test]
+fn the_guide_shows_configs() {
+    let guide = include_str!("../../../docs/tls.md");
+    let blocks: Vec<_> = guide.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(blocks.len(), 4);
+    for block in blocks {
+        let loaded = crate::config::parse("docs/tls.md", block, &|_| None)
+            .unwrap_or_else(|found| panic!("{}", found.render(false)));
+        assert!(loaded.warnings.is_empty(), "{}", loaded.warnings.render(false));
+    }
+}

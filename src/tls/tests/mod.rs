@@ -2,7 +2,6 @@
 
 #![allow(dead_code, unreachable_pub)]
 
-#[path = "../../../tests/support/certs.rs"]
 mod certs;
 mod check;
 mod client;
