@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod filter;
+pub mod files;
 pub mod http;
 pub mod observe;
 pub mod routing;
