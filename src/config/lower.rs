@@ -9,7 +9,8 @@ mod policy;
 mod route;
 mod upstream;
 
-use super::fields::{Fields, Found, Scope};
+use super::fields::{Fields, Scope};
+use super::found::Found;
 use super::keys::ROOT;
 use super::model::{AccessFormat, AccessSink, Admin, ListenAddress, Log, Model, Server};
 use super::problem::{Problem, ProblemKind};

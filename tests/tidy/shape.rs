@@ -4,7 +4,7 @@ use crate::report;
 use crate::source::{self, Source, closing};
 
 /// Files that are tables more than code, and may have 600 lines.
-const TABLES: &[&str] = &["src/config/model.rs", "src/config/raw.rs"];
+const TABLES: &[&str] = &["src/config/model.rs"];
 
 /// Files over their limit, with the lines that they have. This list may only shrink.
 const LONG_FILES: &[(&str, usize)] = &[];

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use super::names::Names;
-use crate::config::fields::{Fields, Found, Scope};
+use crate::config::fields::{Fields, Scope};
+use crate::config::found::Found;
 use crate::config::model::{HostPattern, ListenAddress, Model, PathMatch, Route, ValueMatch};
 use crate::config::nearest::quoted;
 use crate::config::problem::{Problem, ProblemKind};

@@ -1,6 +1,7 @@
 //! `[listeners.NAME]`
 
-use crate::config::fields::{Fields, Found};
+use crate::config::fields::Fields;
+use crate::config::found::Found;
 use crate::config::model::{CertificateFiles, ClientAuth, Listener, ListenerLimits, ListenerTls};
 use crate::config::problem::{Problem, ProblemKind};
 use crate::config::raw::Shape;

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use crate::config::fields::{Fields, Found};
+use crate::config::fields::Fields;
+use crate::config::found::Found;
 use crate::config::nearest::{listed, nearest, quoted};
 use crate::config::problem::ProblemKind;
 use crate::config::raw::{Shape, Table};

@@ -2,7 +2,8 @@
 
 use http::HeaderName;
 
-use crate::config::fields::{Fields, Found};
+use crate::config::fields::Fields;
+use crate::config::found::Found;
 use crate::config::model::{HeaderRules, PathMatch, Policies, Rewrite, Template};
 use crate::config::nearest::quoted;
 use crate::config::scalar::{self, Wrong};

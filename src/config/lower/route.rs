@@ -9,7 +9,8 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::names::Names;
 use super::policy;
-use crate::config::fields::{Fields, Found};
+use crate::config::fields::Fields;
+use crate::config::found::Found;
 use crate::config::keys::ACTIONS;
 use crate::config::model::{Action, Files, PathMatch, Redirect, Respond, Route, Split, ValueMatch};
 use crate::config::nearest::{listed, quoted};

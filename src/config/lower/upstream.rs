@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::config::fields::{Fields, Found};
+use crate::config::fields::Fields;
+use crate::config::found::Found;
 use crate::config::model::{CertificateFiles, Endpoint, EndpointAddress, Upstream, UpstreamTls};
 use crate::config::problem::{Problem, ProblemKind};
 use crate::config::scalar::{self, Wrong};

@@ -1,0 +1,197 @@
+//! `[[routes]]` and what is in it; `[defaults]`.
+
+use super::{HASH_ON, HEADER_NAME, HOST, METHOD, NAME, PATH_TEXT, REGEX, TEMPLATE, TEXT};
+use crate::config::kind::Default::{Absent, Boolean, Integer, Required, Text, Texts};
+use crate::config::kind::{Key, Kind, Section};
+
+/// `[defaults]`
+pub(in crate::config) static DEFAULTS: Section =
+    Section { doc: "Any policy of a route, for all routes that do not set it.", groups: &[POLICIES] };
+
+/// `[[routes]]`
+pub(in crate::config) static ROUTE: Section = Section {
+    doc: "Which requests, what is done with them (exactly one action), and the policies on the way. The winner is the \
+          route with the most exact host, then path, then the most other predicates, then the first in the file.",
+    groups: &[MATCHES, ACTIONS, POLICIES],
+};
+
+static MATCHES: &[Key] = &[
+    Key::new("name", NAME, Absent, "Unique; in logs, metrics and `explain`. `route-N` unless set.").example(r#""api""#),
+    Key::new("listeners", Kind::List(&NAME), Absent, "The listeners it holds for; all unless set.")
+        .example(r#"["secure"]"#),
+    Key::new("hosts", Kind::List(&HOST), Texts(&[]), "Host names, `*.` in front for any labels; any host unless set.")
+        .example(r#"["example.com", "*.example.com"]"#),
+    Key::new("path", PATH_TEXT, Absent, "Exactly this path.").example(r#""/exact""#),
+    Key::new("path_prefix", PATH_TEXT, Absent, "This path and what is below it, on a segment boundary.")
+        .example(r#""/api""#),
+    Key::new(
+        "path_regex",
+        REGEX,
+        Absent,
+        "Paths that this regular expression finds something in; write ^ and $ to bind it.",
+    )
+    .example(r#"'^/v[0-9]+/'"#),
+    Key::new("methods", Kind::List(&METHOD), Texts(&[]), "Methods; any unless set.").example(r#"["GET", "POST"]"#),
+    Key::new(
+        "headers",
+        Kind::Map(&TEXT),
+        Absent,
+        "Request fields that must be there with this value; `\"*\"` is any value.",
+    )
+    .example(r#"{ "x-env" = "canary" }"#),
+    Key::new(
+        "query",
+        Kind::Map(&TEXT),
+        Absent,
+        "Query parameters that must be there with this value; `\"*\"` is any value.",
+    )
+    .example(r#"{ debug = "1" }"#),
+];
+
+/// The keys of which a route has exactly one.
+pub(in crate::config) static ACTIONS: &[Key] = &[
+    Key::new("upstream", NAME, Absent, "Action: forward to this upstream.").example(r#""api""#),
+    Key::new(
+        "split",
+        Kind::List(&Kind::Table(&SPLIT_ARM)),
+        Absent,
+        "Action: forward to one of several upstreams, by weight.",
+    )
+    .example(r#"[{ upstream = "v1", weight = 95 }, { upstream = "v2", weight = 5 }]"#),
+    Key::new(
+        "split_on",
+        HASH_ON,
+        Absent,
+        "With `split`: the same client, path, header or cookie always goes the same way; by chance unless set.",
+    )
+    .example(r#""cookie:session""#),
+    Key::new("redirect", Kind::Table(&REDIRECT), Absent, "Action: send the client elsewhere.")
+        .example(r#"{ to = "https://example.com{uri}", status = 308 }"#),
+    Key::new("respond", Kind::Table(&RESPOND), Absent, "Action: answer at once.")
+        .example(r#"{ status = 200, body = "ok" }"#),
+    Key::new("files", Kind::Table(&FILES), Absent, "Action: answer with the files of a folder.")
+        .example(r#"{ root = "/srv/www" }"#),
+];
+
+static POLICIES: &[Key] = &[
+    Key::new("strip_prefix", PATH_TEXT, Absent, "Removed from the front of the path, on a segment boundary.")
+        .example(r#""/api""#),
+    Key::new(
+        "rewrite",
+        Kind::Table(&REWRITE),
+        Absent,
+        "Another path by regular expression; instead of `strip_prefix`.",
+    )
+    .example(r#"{ regex = "^/old/(.*)", to = "/new/$1" }"#),
+    Key::new(
+        "request_headers",
+        Kind::Table(&HEADER_RULES),
+        Absent,
+        "Changes to the request's fields: remove, then set, then add. Added to those of `[defaults]`.",
+    )
+    .example(r#"{ set = { "x-client" = "{client_ip}" }, remove = ["cookie"] }"#),
+    Key::new(
+        "response_headers",
+        Kind::Table(&HEADER_RULES),
+        Absent,
+        "Changes to the response's fields: remove, then set, then add. Added to those of `[defaults]`.",
+    )
+    .example(r#"{ set = { "strict-transport-security" = "max-age=31536000" }, remove = ["server"] }"#),
+    Key::new(
+        "preserve_host",
+        Kind::Boolean,
+        Boolean(true),
+        "Forward the client's Host; false: the endpoint's address.",
+    ),
+    Key::new(
+        "timeout",
+        Kind::Timeout,
+        Text("off"),
+        "The whole exchange, from the request's head to the last byte of the response.",
+    ),
+    Key::new("max_body", Kind::Size(0, 1 << 50), Text("16MiB"), "The largest request body; 0 is no limit."),
+    Key::new(
+        "upgrades",
+        Kind::List(&TEXT),
+        Texts(&["websocket"]),
+        "Protocols that a client may switch to; `[]` is none.",
+    ),
+    Key::new(
+        "max_requests",
+        Kind::Integer(0, 10_000_000),
+        Integer(0),
+        "Exchanges of this route at the same time; 0 is no limit.",
+    ),
+];
+
+/// One of `split`
+pub(in crate::config) static SPLIT_ARM: Section = Section {
+    doc: "One way to go.",
+    groups: &[&[
+        Key::new("upstream", NAME, Required, "The upstream.").example(r#""v1""#),
+        Key::new("weight", Kind::Integer(0, 1_000_000), Integer(1), "Its share, relative to the others; 0 is none."),
+    ]],
+};
+
+/// `redirect`
+pub(in crate::config) static REDIRECT: Section = Section {
+    doc: "Send the client elsewhere.",
+    groups: &[&[
+        Key::new("to", TEMPLATE, Required, "Where to, with `{scheme}`, `{host}`, `{authority}`, `{path}`, `{query}`, `{uri}`, `{client_ip}` or `{request_id}`.")
+            .example(r#""https://example.com{uri}""#),
+        Key::new("status", Kind::Integer(301, 308), Integer(308), "301, 302, 303, 307 or 308."),
+    ]],
+};
+
+/// `respond`
+pub(in crate::config) static RESPOND: Section = Section {
+    doc: "Answer at once.",
+    groups: &[&[
+        Key::new("status", Kind::Integer(200, 599), Integer(200), "The status code."),
+        Key::new("body", TEXT, Text(""), "The content."),
+        Key::new("headers", Kind::Map(&TEXT), Absent, "More fields; the content-type is text/plain unless set here.")
+            .example(r#"{ "content-type" = "text/html; charset=utf-8" }"#),
+    ]],
+};
+
+/// `files`
+pub(in crate::config) static FILES: Section = Section {
+    doc: "Answer with the files of a folder.",
+    groups: &[&[
+        Key::new("root", Kind::Path, Required, "The folder.").example(r#""/srv/www""#),
+        Key::new("index", TEXT, Text("index.html"), "The file that answers for a folder."),
+        Key::new(
+            "precompressed",
+            Kind::Boolean,
+            Boolean(true),
+            "Answer with `x.zst`, `x.br` or `x.gz` beside `x` where the client takes it.",
+        ),
+        Key::new("fallback", TEXT, Absent, "The file that answers where there is none, for single-page applications.")
+            .example(r#""index.html""#),
+        Key::new("types", Kind::Map(&TEXT), Absent, "More content types, by file extension.")
+            .example(r#"{ wasm = "application/wasm" }"#),
+        Key::new("hidden", Kind::Boolean, Boolean(false), "Whether names that begin with a dot are served."),
+    ]],
+};
+
+/// `rewrite`
+pub(in crate::config) static REWRITE: Section = Section {
+    doc: "Another path by regular expression.",
+    groups: &[&[
+        Key::new("regex", REGEX, Required, "Matched against the path.").example(r#""^/old/(.*)""#),
+        Key::new("to", TEXT, Required, "What replaces the match, with `$1` or `${name}` for its groups.")
+            .example(r#""/new/$1""#),
+    ]],
+};
+
+/// `request_headers`, `response_headers`
+pub(in crate::config) static HEADER_RULES: Section = Section {
+    doc: "Changes to header fields: remove, then set, then add. Values may hold the placeholders of `redirect`.",
+    groups: &[&[
+        Key::new("set", Kind::Map(&TEMPLATE), Absent, "Fields that replace those of their name.")
+            .example(r#"{ "x-frame-options" = "DENY" }"#),
+        Key::new("add", Kind::Map(&TEMPLATE), Absent, "Fields that come in addition.")
+            .example(r#"{ vary = "origin" }"#),
+        Key::new("remove", Kind::List(&HEADER_NAME), Texts(&[]), "Names of fields that go.").example(r#"["server"]"#),
+    ]],
+};

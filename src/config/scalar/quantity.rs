@@ -1,0 +1,70 @@
+//! Durations and sizes.
+
+use std::time::Duration;
+
+use super::{Read, Wrong};
+use crate::config::nearest::quoted;
+
+/// `"30s"`, `"250ms"`, `"1m30s"`; `"off"` and `"0s"` are `None`.
+pub(in crate::config) fn duration(text: &str) -> Read<Option<Duration>> {
+    const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+    let wrong = |help: &str| Wrong::new(format!("{} is not a duration", quoted(text)), help);
+    let example = "write it like \"30s\", \"250ms\", \"1m30s\" or \"off\"";
+    if text == "off" {
+        return Ok(None);
+    }
+    let mut rest = text;
+    let mut total = 0_u64;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let number = rest[..digits].parse::<u64>().map_err(|_| wrong(example))?;
+        rest = &rest[digits..];
+        let letters = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
+        let unit = &rest[..letters];
+        rest = &rest[letters..];
+        let Some((_, scale)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+            let help = match unit {
+                "" if digits == text.len() => format!("with a unit: \"{text}s\" or \"{text}ms\""),
+                "" => example.to_owned(),
+                _ => format!("{} is no unit; the units are ms, s, m, h and d", quoted(unit)),
+            };
+            return Err(wrong(&help));
+        };
+        total = number.checked_mul(*scale).and_then(|part| total.checked_add(part)).ok_or_else(|| wrong(example))?;
+    }
+    if text.is_empty() {
+        return Err(wrong(example));
+    }
+    if total > 365 * 86_400_000 {
+        return Err(Wrong::new(format!("{} is more than a year", quoted(text)), "write \"off\" for no limit at all"));
+    }
+    Ok(Some(Duration::from_millis(total)).filter(|duration| !duration.is_zero()))
+}
+
+/// `"16MiB"`, `"512B"`, `"65536"`.
+pub(in crate::config) fn size(text: &str) -> Read<u64> {
+    const UNITS: [(&str, u32); 5] = [("", 0), ("B", 0), ("KiB", 10), ("MiB", 20), ("GiB", 30)];
+    let example = "write it like \"512B\", \"64KiB\", \"16MiB\" or \"2GiB\"";
+    let wrong = |help: String| Wrong::new(format!("{} is not a size", quoted(text)), help);
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().map_err(|_| wrong(example.to_owned()))?;
+    let unit = text[digits..].trim_start();
+    let Some((_, shift)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+        let guess = match unit.to_ascii_lowercase().chars().next() {
+            Some('k') => "KiB",
+            Some('m') => "MiB",
+            Some('g') => "GiB",
+            Some('b') => "B",
+            _ => return Err(wrong(example.to_owned())),
+        };
+        return Err(wrong(format!("write \"{number}{guess}\"; the units are B, KiB, MiB and GiB")));
+    };
+    number.checked_mul(1 << shift).ok_or_else(|| wrong(example.to_owned()))
+}
+
+/// Octets as a person writes them.
+pub(in crate::config) fn show_size(octets: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let fits = units.iter().find(|(shift, _)| octets != 0 && octets.trailing_zeros() >= *shift);
+    fits.map_or_else(|| format!("{octets}B"), |(shift, unit)| format!("{}{unit}", octets >> shift))
+}
