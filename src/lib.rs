@@ -1,5 +1,6 @@
 //! Tidegate: a reverse proxy and edge gateway.
 
+pub mod cli;
 pub mod config;
 pub mod filter;
 pub mod files;

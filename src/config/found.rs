@@ -140,12 +140,11 @@ impl<'a> Found<'a> {
                 return None;
             }
         };
-        let (least, most) = self.kind.integers();
-        if (least..=most).contains(&number) {
-            return Some(number);
+        if !self.kind.takes(number) {
+            self.out_of_range(&number.to_string());
+            return None;
         }
-        self.out_of_range(&number.to_string());
-        None
+        Some(number)
     }
 
     /// A size in the range of its kind.
@@ -167,7 +166,11 @@ impl<'a> Found<'a> {
     }
 
     fn out_of_range(&self, written: &str) {
-        let help = self.kind.range().map(|range| format!("it can be {range}"));
+        let range = match self.kind {
+            Kind::Either(kinds) => kinds.iter().find_map(Kind::range),
+            kind => kind.range(),
+        };
+        let help = range.map(|range| format!("it can be {range}"));
         self.wrong(Wrong::new(format!("{written} is out of range"), help.unwrap_or_default()));
     }
 
@@ -295,13 +298,12 @@ impl<'a> Found<'a> {
 }
 
 impl Kind {
-    fn integers(&self) -> (i64, i64) {
+    fn takes(&self, number: i64) -> bool {
         match self {
-            Self::Integer(least, most) => (*least, *most),
-            Self::Either(kinds) => {
-                kinds.iter().find(|kind| matches!(kind, Self::Integer(..))).map_or((i64::MIN, i64::MAX), Self::integers)
-            }
-            _ => (i64::MIN, i64::MAX),
+            Self::Integer(least, most) => (*least..=*most).contains(&number),
+            Self::Numbers(numbers) => numbers.contains(&number),
+            Self::Either(kinds) => kinds.iter().any(|kind| kind.takes(number)),
+            _ => false,
         }
     }
 

@@ -31,6 +31,8 @@ pub(super) enum Kind {
     Boolean,
     /// From, to.
     Integer(i64, i64),
+    /// One of some numbers.
+    Numbers(&'static [i64]),
     /// From, to, in octets.
     Size(u64, u64),
     /// `"30s"`
@@ -81,6 +83,7 @@ impl Kind {
             Self::Path => "a path".to_owned(),
             Self::Boolean => "a boolean".to_owned(),
             Self::Integer(..) => format!("an integer ({})", self.range().unwrap_or_default()),
+            Self::Numbers(numbers) => listed(&numbers.iter().map(i64::to_string).collect::<Vec<_>>(), "or"),
             Self::Size(..) => "a size such as \"16MiB\"".to_owned(),
             Self::Duration => "a duration such as \"30s\"".to_owned(),
             Self::Timeout => "a duration such as \"30s\", or \"off\"".to_owned(),
@@ -98,6 +101,7 @@ impl Kind {
         match self {
             Self::Integer(least, i64::MAX) => Some(format!("{least} or more")),
             Self::Integer(least, most) => Some(format!("{least} to {most}")),
+            Self::Numbers(_) => Some(self.noun()),
             Self::Size(0, u64::MAX) => None,
             Self::Size(least, u64::MAX) => Some(format!("{} or more", show_size(*least))),
             Self::Size(least, most) => Some(format!("{} to {}", show_size(*least), show_size(*most))),

@@ -50,8 +50,8 @@ pub enum ProblemKind {
     Conflict,
     /// Something without effect.
     NoEffect,
-    /// What it names is not usable: a certificate, a key, a directory.
-    Content,
+    /// What it names is not usable: a certificate, a key, a folder. The word is that of the layer that found out.
+    Content(&'static str),
 }
 
 impl ProblemKind {
@@ -68,13 +68,13 @@ impl ProblemKind {
             Self::Reference => "reference",
             Self::Conflict => "conflict",
             Self::NoEffect => "no_effect",
-            Self::Content => "content",
+            Self::Content(label) => label,
         }
     }
 
     /// Whether it would still be there if the rest of the file were different.
     pub(super) fn is_local(self) -> bool {
-        !matches!(self, Self::Missing | Self::Reference | Self::Conflict | Self::NoEffect | Self::Content)
+        !matches!(self, Self::Missing | Self::Reference | Self::Conflict | Self::NoEffect | Self::Content(_))
     }
 }
 
@@ -210,7 +210,14 @@ impl Problems {
 
     /// With source excerpts, for people; `colour` is for terminals.
     pub fn render(&self, colour: bool) -> String {
-        super::render::render(&self.list, &self.sources, colour)
+        self.report(colour, "")
+    }
+
+    /// Likewise; the last line ends with the conclusion: `3 problems in edge.toml; nothing was changed`.
+    pub fn report(&self, colour: bool, conclusion: &str) -> String {
+        let joint = if conclusion.is_empty() { "" } else { "; " };
+        let excerpts = super::render::render(&self.list, &self.sources, colour);
+        format!("{excerpts}{}{joint}{conclusion}\n", self.summary())
     }
 
     /// For machines: an array of `{severity, kind, file, line, column, key, message, help}`.

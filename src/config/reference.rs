@@ -85,7 +85,7 @@ pub(super) fn sentence(key: &Key) -> String {
             let words: Vec<_> = words().iter().map(|word| format!("\"{word}\"")).collect();
             Some(format!("It can be {}.", listed(&words, "or")))
         }
-        kind => kind.range().map(|range| format!("It can be {range}.")),
+        kind => kind.range().map(|range| format!("{range}.")),
     };
     let off = matches!(key.kind, Kind::Timeout).then(|| "It can be \"off\".".to_owned());
     let required = matches!(key.default, Default::Required).then(|| "Required.".to_owned());

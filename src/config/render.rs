@@ -25,8 +25,6 @@ pub(super) fn render(problems: &[Problem], sources: &Sources, colour: bool) -> S
     if let Some(more) = problems.len().checked_sub(SHOWN).filter(|&more| more > 0) {
         let _ = writeln!(out, "... and {more} more\n"); // writing to a String cannot fail
     }
-    out.push_str(&summary(problems, sources));
-    out.push('\n');
     out
 }
 

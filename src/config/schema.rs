@@ -64,6 +64,8 @@ fn kind(kind: &Kind) -> Value {
         Kind::Integer(least, most) => {
             json!({ "anyOf": [{ "type": "integer", "minimum": least, "maximum": most }, filled()] })
         }
+        Kind::Numbers(numbers) => json!({ "anyOf": [{ "enum": numbers }, filled()] }),
+        Kind::Size(least, u64::MAX) => json!({ "anyOf": [text(SIZE), { "type": "integer", "minimum": least }] }),
         Kind::Size(least, most) => {
             json!({ "anyOf": [text(SIZE), { "type": "integer", "minimum": least, "maximum": most }] })
         }

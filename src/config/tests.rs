@@ -40,3 +40,10 @@ fn the_reference_reads_clean() {
     let Loaded { warnings, .. } = good(&text);
     assert!(warnings.is_empty(), "{warnings}");
 }
+
+#[test]
+fn the_committed_reference_is_the_generated_one() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/reference.toml");
+    let committed = std::fs::read_to_string(path).expect("config/reference.toml");
+    assert!(committed == reference::text(), "write it again: cargo run -- defaults > config/reference.toml");
+}

@@ -109,7 +109,7 @@ static POLICIES: &[Key] = &[
         Text("off"),
         "The whole exchange, from the request's head to the last byte of the response.",
     ),
-    Key::new("max_body", Kind::Size(0, 1 << 50), Text("16MiB"), "The largest request body; 0 is no limit."),
+    Key::new("max_body", Kind::Size(0, u64::MAX), Text("16MiB"), "The largest request body; 0 is no limit."),
     Key::new(
         "upgrades",
         Kind::List(&TEXT),
@@ -139,7 +139,7 @@ pub(in crate::config) static REDIRECT: Section = Section {
     groups: &[&[
         Key::new("to", TEMPLATE, Required, "Where to, with `{scheme}`, `{host}`, `{authority}`, `{path}`, `{query}`, `{uri}`, `{client_ip}` or `{request_id}`.")
             .example(r#""https://example.com{uri}""#),
-        Key::new("status", Kind::Integer(301, 308), Integer(308), "301, 302, 303, 307 or 308."),
+        Key::new("status", Kind::Numbers(&[301, 302, 303, 307, 308]), Integer(308), "The status code:"),
     ]],
 };
 

@@ -78,6 +78,9 @@ pub(super) struct Winners {
     taken: HashMap<Claim, (std::sync::Arc<str>, Span)>,
 }
 
+/// Listener and host; none: any.
+type HostClaim = (usize, Option<HostPattern>);
+
 /// Listener, host (none: any), and the number of everything else.
 type Claim = (usize, Option<HostPattern>, usize);
 
@@ -107,6 +110,50 @@ impl Winners {
             let problem =
                 problem.help("remove one of them, or tell them apart by host, path, method, headers or query");
             at.scope.report(problem.at(at.span).related(span, "this one wins"));
+        }
+    }
+}
+
+/// Routes that take every path of a host. A prefix wins over a regular expression, wherever either stands in the file, so
+/// that beside such a route no expression is ever asked.
+#[derive(Default)]
+pub(super) struct CatchAll {
+    taken: HashMap<HostClaim, std::sync::Arc<str>>,
+    regexes: Vec<(Problem, Vec<HostClaim>)>,
+}
+
+impl CatchAll {
+    pub(super) fn add(&mut self, route: &Route, at: &Fields<'_>) {
+        let hosts =
+            || if route.hosts.is_empty() { vec![None] } else { route.hosts.iter().cloned().map(Some).collect() };
+        let claims =
+            || route.listeners.iter().flat_map(|&listener| hosts().into_iter().map(move |host| (listener, host)));
+        let plain = route.methods.is_empty() && route.headers.is_empty() && route.query.is_empty();
+        match &route.path {
+            PathMatch::Prefix(prefix) if plain && prefix == "/" => {
+                self.taken.extend(claims().map(|claim| (claim, route.name.clone())));
+            }
+            PathMatch::Regex(_) => {
+                let problem = Problem::warning(ProblemKind::NoEffect, at.path.clone(), "");
+                let span = at.find("path_regex").map_or(at.span, |found| found.node.span);
+                self.regexes.push((problem.at(span).within(Some(at.span)), claims().collect()));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn warn(self, scope: &Scope<'_>) {
+        for (problem, claims) in self.regexes {
+            let Some(first) = claims.first().and_then(|claim| self.taken.get(claim)) else { continue };
+            if claims.iter().all(|claim| self.taken.contains_key(claim)) {
+                let message = format!(
+                    "this route never matches: {} takes every path of the same host, and a prefix wins over a regular expression",
+                    quoted(first)
+                );
+                scope.report(
+                    Problem { message, ..problem }.help("use `path_prefix`, with `rewrite` if the path has to change"),
+                );
+            }
         }
     }
 }

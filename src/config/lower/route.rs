@@ -31,6 +31,7 @@ pub(super) fn routes(root: &Fields<'_>, defaults: Option<&Fields<'_>>, places: &
     let items = root.find("routes").map(|found| found.items()).unwrap_or_default();
     let mut names = HashMap::new();
     let mut winners = super::check::Winners::default();
+    let mut catch_all = super::check::CatchAll::default();
     let mut routes = Vec::with_capacity(items.len());
     for (number, item) in items.iter().enumerate() {
         let name = name(item, number, &mut names);
@@ -38,9 +39,11 @@ pub(super) fn routes(root: &Fields<'_>, defaults: Option<&Fields<'_>>, places: &
         let at = at.over(defaults);
         if let Some(route) = route(&at, name, places) {
             winners.check(&route, &at);
+            catch_all.add(&route, &at);
             routes.push(route);
         }
     }
+    catch_all.warn(root.scope);
     routes
 }
 
@@ -199,10 +202,6 @@ fn arms(found: &Found<'_>, upstreams: &Names<'_>) -> Vec<(usize, u32)> {
 
 fn redirect(at: &Fields<'_>) -> Option<Redirect> {
     let status: u16 = at.count("status");
-    if !matches!(status, 301 | 302 | 303 | 307 | 308) {
-        let found = at.find("status");
-        found.inspect(|found| found.wrong(Wrong::new(format!("{status} is no redirect"), "301, 302, 303, 307 or 308")));
-    }
     let to = at.required("to")?.parsed(|text| {
         let there = text.starts_with('/') || text.starts_with('{') || text.contains("://");
         if !there || text.contains(' ') {
