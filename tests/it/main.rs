@@ -4,4 +4,9 @@
 
 mod support;
 
+mod bodies;
+mod errors;
+mod headers;
+mod limits;
 mod routing;
+mod timeouts;

@@ -8,6 +8,7 @@
 //! `TIDEGATE_REQUIRE_TOOLS=1` (so in `.ci/run`) it fails instead.
 
 mod certificates;
+mod edge;
 mod folder;
 mod gate;
 mod http2;
@@ -19,6 +20,7 @@ mod tools;
 mod wire;
 
 pub use certificates::{Authority, Issued};
+pub use edge::Edge;
 pub use folder::Folder;
 pub use gate::{Gate, eventually};
 pub use http2::{H2Answer, H2Origin, block_on, h2_answer, h2_ask, h2_body, h2_connect, h2_connect_tls, h2_reason};
