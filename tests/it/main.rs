@@ -5,8 +5,14 @@
 mod support;
 
 mod bodies;
+mod drain;
 mod errors;
+mod grpc;
 mod headers;
+mod http2;
 mod limits;
+mod reload;
 mod routing;
 mod timeouts;
+mod tls;
+mod websocket;

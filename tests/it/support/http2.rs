@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use bytes::Bytes;
@@ -11,11 +12,13 @@ use h2::client::SendRequest;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, Request, Response, StatusCode};
+use rustls::ServerConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use super::PATIENCE;
 
@@ -23,6 +26,7 @@ use super::PATIENCE;
 pub struct H2Origin {
     /// Where it listens.
     pub address: SocketAddr,
+    connections: Arc<AtomicUsize>,
 }
 
 impl H2Origin {
@@ -32,29 +36,65 @@ impl H2Origin {
         S: Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + Send + 'static,
         F: Future<Output = ()> + 'static,
     {
+        Self::start(None, script)
+    }
+
+    /// The same under TLS.
+    pub fn under_tls<F, S>(config: Arc<ServerConfig>, script: S) -> Self
+    where
+        S: Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + Send + 'static,
+        F: Future<Output = ()> + 'static,
+    {
+        Self::start(Some(TlsAcceptor::from(config)), script)
+    }
+
+    fn start<F, S>(tls: Option<TlsAcceptor>, script: S) -> Self
+    where
+        S: Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + Send + 'static,
+        F: Future<Output = ()> + 'static,
+    {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        thread::spawn(move || block_on(accept(listener, script)));
-        Self { address }
+        let connections = Arc::new(AtomicUsize::new(0));
+        let origin = Self { address, connections: Arc::clone(&connections) };
+        thread::spawn(move || {
+            block_on(async move {
+                let listener = TcpListener::from_std(listener).unwrap();
+                let script = Rc::new(script);
+                while let Ok((stream, _)) = listener.accept().await {
+                    connections.fetch_add(1, Ordering::SeqCst);
+                    let (script, tls) = (Rc::clone(&script), tls.clone());
+                    spawn_local(async move {
+                        match tls {
+                            None => serve(stream, script).await,
+                            Some(tls) => match tls.accept(stream).await {
+                                Ok(stream) => serve(stream, script).await,
+                                Err(_) => {}
+                            },
+                        }
+                    });
+                }
+            });
+        });
+        origin
+    }
+
+    /// How many connections have come.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 }
 
-async fn accept<F, S>(listener: std::net::TcpListener, script: S)
+async fn serve<T, F, S>(stream: T, script: Rc<S>)
 where
+    T: AsyncRead + AsyncWrite + Unpin,
     S: Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + 'static,
     F: Future<Output = ()> + 'static,
 {
-    let listener = TcpListener::from_std(listener).unwrap();
-    let script = Rc::new(script);
-    while let Ok((stream, _)) = listener.accept().await {
-        let script = Rc::clone(&script);
-        spawn_local(async move {
-            let Ok(mut connection) = h2::server::handshake(stream).await else { return };
-            while let Some(Ok((request, respond))) = connection.accept().await {
-                spawn_local(script(request, respond));
-            }
-        });
+    let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+    while let Some(Ok((request, respond))) = connection.accept().await {
+        spawn_local(script(request, respond));
     }
 }
 

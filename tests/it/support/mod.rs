@@ -16,6 +16,7 @@ mod message;
 mod origin;
 mod proxy;
 mod tls;
+mod tls_origin;
 mod tools;
 mod wire;
 
@@ -28,6 +29,7 @@ pub use message::Message;
 pub use origin::{Origin, Visit, ok};
 pub use proxy::{Proxy, config_command, outcome, try_start};
 pub use tls::{TlsWire, tls_config, tls_connect};
+pub use tls_origin::{Handshake, TlsOrigin, tls_server_config};
 pub use tools::{python, tool};
 pub use wire::Wire;
 
