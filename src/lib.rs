@@ -2,8 +2,8 @@
 
 pub mod cli;
 pub mod config;
-pub mod filter;
 pub mod files;
+pub mod filter;
 pub mod http;
 pub mod observe;
 pub mod routing;

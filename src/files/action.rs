@@ -18,7 +18,7 @@ use super::types::{self, Types};
 use crate::config::model;
 use crate::http::negotiate::{self, Coding};
 use crate::http::sanitize::CleanRequest;
-use crate::http::{Headers, Response};
+use crate::http::{Headers, Response, Target};
 
 /// A file up to this many octets is read in the same step as it is opened.
 const SMALL_FILE: u64 = 64 * 1024;
@@ -120,20 +120,20 @@ impl Files {
         })))
     }
 
-    /// Answers a request for `path`, still percent-encoded: the target's path, without the prefix where the route strips one.
+    /// Answers a request. Its target names the file; `asked` is the target as the client sent it, before a prefix was stripped.
     ///
     /// # Errors
     /// [`FileFault`], whose status the client is told; a 405 with [`FileFault::allow`].
-    pub async fn serve(&self, request: &CleanRequest, path: &str, now: SystemTime) -> Result<Response, FileFault> {
+    pub async fn serve(&self, request: &CleanRequest, asked: &Target, now: SystemTime) -> Result<Response, FileFault> {
         let (method, headers) = (request.method(), request.headers());
         if method != Method::GET && method != Method::HEAD {
             return Err(FileFault::Method);
         }
-        let name = name::parse(path, self.0.hidden).ok_or(FileFault::NotFound)?;
+        let name = name::parse(request.target().path(), self.0.hidden).ok_or(FileFault::NotFound)?;
         let whole = ![IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE].iter().any(|name| headers.contains(name));
         let wanted = Wanted {
             // A prefix that was stripped may have taken the slash's place: `/app` is then `/`, but its links go wrong.
-            slash: name.folder && (!name.path.is_empty() || request.target().path().ends_with('/')),
+            slash: name.folder && (!name.path.is_empty() || asked.path().ends_with('/')),
             name,
             codings: if self.0.precompressed { codings(headers) } else { Vec::new() },
             content: whole && method == Method::GET,
@@ -142,7 +142,7 @@ impl Files {
         // The task fails only where it panicked or the runtime is going down.
         let outcome = spawn_blocking(move || served.find(&wanted)).await.unwrap_or(Err(FileFault::Unreadable))?;
         Ok(match outcome {
-            Outcome::SlashMissing => answer::redirect(request.target().path(), request.target().query()),
+            Outcome::SlashMissing => answer::redirect(asked.path(), asked.query()),
             Outcome::Found(found) => {
                 let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
                 answer::compose(*found, method, headers, now)

@@ -69,15 +69,14 @@ fn model(folder: &TemporaryFolder) -> model::Files {
     }
 }
 
-fn asked(method: &Method, target: &str, fields: &[(&str, &str)]) -> CleanRequest {
+fn asked(method: &Method, path: &str, fields: &[(&str, &str)]) -> CleanRequest {
     let field =
         |(name, value): &(&str, &str)| (name.parse().expect("a name"), HeaderValue::from_str(value).expect("a value"));
     let request = Request {
         method: method.clone(),
         scheme: Scheme::Http,
         authority: Text::from_static("a"),
-        target: Target::parse(Text::visible(Bytes::copy_from_slice(target.as_bytes())).expect("visible"))
-            .expect("a target"),
+        target: target(path),
         version: Version::HTTP_11,
         headers: fields.iter().map(field).collect(),
         upgrade: None,
@@ -87,6 +86,10 @@ fn asked(method: &Method, target: &str, fields: &[(&str, &str)]) -> CleanRequest
     let limits =
         sanitize::Limits { max_fields: 128, max_field_size: 8192, max_target_size: 8192, max_head_size: 16384 };
     sanitize::request(request, limits).expect("clean")
+}
+
+fn target(path: &str) -> Target {
+    Target::parse(Text::visible(Bytes::copy_from_slice(path.as_bytes())).expect("visible")).expect("a target")
 }
 
 /// What a client sees: status, fields, body.
@@ -116,8 +119,7 @@ async fn status(files: &Files, target: &str) -> u16 {
 
 async fn ask(files: &Files, method: &Method, target: &str, fields: &[(&str, &str)]) -> Result<Seen, FileFault> {
     let request = asked(method, target, fields);
-    let path = request.target().path().to_owned();
-    see(files.serve(&request, &path, SystemTime::now()).await?).await
+    see(files.serve(&request, request.target(), SystemTime::now()).await?).await
 }
 
 async fn see(mut response: Response) -> Result<Seen, FileFault> {
@@ -178,14 +180,15 @@ async fn a_stripped_prefix_and_its_slash() {
     let folder = TemporaryFolder::new();
     folder.write("index.html", b"top");
     let files = Files::compile(&model(&folder)).expect("a folder");
-    let serve = async |target: &str, path: &str| {
-        let request = asked(&Method::GET, target, &[]);
-        see(files.serve(&request, path, SystemTime::now()).await.expect("an answer")).await.expect("seen")
+    let serve = async |asked_for: &str, stripped: &str| {
+        let mut request = asked(&Method::GET, asked_for, &[]);
+        let before = request.target().clone();
+        request.set_target(target(stripped)).expect("clean");
+        see(files.serve(&request, &before, SystemTime::now()).await.expect("an answer")).await.expect("seen")
     };
     assert_eq!(serve("/app", "/").await.field("location"), "./app/");
-    assert_eq!(serve("/app", "").await.field("location"), "./app/");
+    assert_eq!(serve("/app?x", "/?x").await.field("location"), "./app/?x");
     assert_eq!(serve("/app/", "/").await.text(), "top");
-    assert_eq!(serve("/app/", "").await.text(), "top");
     assert_eq!(serve("/app/index.html", "/index.html").await.text(), "top");
 }
 
@@ -204,14 +207,6 @@ async fn what_is_not_shown() {
     folder.fifo("root/fifo");
     let model = model::Files { root: folder.path("root"), ..model(&folder) };
     let files = Files::compile(&model).expect("a folder");
-    // The path policy refuses some of these before; the action must not rely on it.
-    let get_path = async |path: &str| {
-        let request = asked(&Method::GET, "/", &[]);
-        files
-            .serve(&request, path, SystemTime::now())
-            .await
-            .map_or_else(|fault| fault.status().as_u16(), |response| response.status.as_u16())
-    };
     for (path, want) in [
         ("/a", 200),
         ("/in", 200),
@@ -222,22 +217,16 @@ async fn what_is_not_shown() {
         ("/.git/config", 404),
         ("/out", 404),
         ("/up/secret", 404),
-        ("/../secret", 404),
-        ("/%2e%2e/secret", 404),
-        ("/sub/%2e%2e/a", 404),
-        ("/..%2fsecret", 404),
         ("/sub%2fb", 404),
         ("/sub%5cb", 404),
         ("/sub//b", 404),
         ("//sub/b", 404),
-        ("/a%00", 404),
-        ("/a%00.html", 404),
-        ("/%zz", 404),
+        ("/sub/%2e%2e/a", 200),
         ("/fifo", 404),
     ] {
-        assert_eq!(get_path(path).await, want, "{path}");
+        assert_eq!(status(&files, path).await, want, "{path}");
     }
-    assert_eq!(get_path(&format!("/{}", "x".repeat(300))).await, 404);
+    assert_eq!(status(&files, &format!("/{}", "x".repeat(300))).await, 404);
     let shown = Files::compile(&model::Files { hidden: true, ..model }).expect("a folder");
     assert_eq!(status(&shown, "/.env").await, 200);
 }

@@ -1,6 +1,8 @@
 //! The one policy for paths. Routing, cache, access rules and upstream all see what [`clean`] lets through, so that no two of
 //! them can read a path differently.
 //!
+//! Escapes that mean the same without are not resolved: routes compare paths in their normal form (`normal`).
+//!
 //! Dot segments are resolved (RFC 3986 §5.2.4), percent-encoded ones too; what two servers read in two ways is refused; the rest
 //! stays byte for byte: `%2F` is no separator, `//` stays, case stays.
 

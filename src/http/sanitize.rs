@@ -5,6 +5,7 @@
 //! path is made clean. `Content-Length` stays only where it says the same as the body, or where it describes a body that is not there
 //! (HEAD, 304); a writer takes the framing from the body.
 
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, COOKIE, HOST, TE};
 use http::{HeaderValue, Method, StatusCode, Version};
 
@@ -209,39 +210,31 @@ fn check_method(request: &mut Request) -> Result<(), Refusal> {
 /// `Host` becomes the authority (RFC 9112 §3.2, RFC 9113 §8.3.1), or confirms the one of the target.
 fn settle_host(request: &mut Request) -> Result<(), Refusal> {
     let mut hosts = request.headers.all(&HOST);
-    let host = hosts.next().cloned();
+    let host = hosts.next();
     if hosts.next().is_some() {
         return Err(Refusal::HostRepeated);
     }
+    let host = host.filter(|host| request.authority.is_empty() || host.as_bytes() != request.authority.as_bytes());
+    let host = host.map(clean_host).transpose()?;
     drop(hosts);
-    let named = !request.authority.is_empty();
-    match host {
-        None if !named && request.version == Version::HTTP_10 => return Ok(()),
-        None if !named => return Err(Refusal::HostMissing),
-        None => request.authority = clean_authority(std::mem::take(&mut request.authority))?,
-        Some(host) => {
-            let host = Text::visible(host_bytes(&host)).ok_or(Refusal::HostMalformed)?;
-            let host = clean_authority(host)?;
-            if named {
-                request.authority = clean_authority(std::mem::take(&mut request.authority))?;
-                if !authority::same(host.as_str(), request.authority.as_str(), request.scheme) {
-                    return Err(Refusal::HostMismatch);
-                }
-            } else {
+    if request.authority.is_empty() {
+        return match host {
+            Some(host) => {
                 request.authority = host;
+                Ok(())
             }
-        }
+            None if request.version == Version::HTTP_10 => Ok(()),
+            None => Err(Refusal::HostMissing),
+        };
     }
-    Ok(())
+    request.authority = authority::clean(std::mem::take(&mut request.authority)).ok_or(Refusal::HostMalformed)?;
+    let differs = |host: &Text| !authority::same(host.as_str(), request.authority.as_str(), request.scheme);
+    if host.as_ref().is_some_and(differs) { Err(Refusal::HostMismatch) } else { Ok(()) }
 }
 
-fn clean_authority(text: Text) -> Result<Text, Refusal> {
-    authority::clean(text).ok_or(Refusal::HostMalformed)
-}
-
-/// `http` gives no way to share a value's bytes; the copy is one small allocation.
-fn host_bytes(host: &HeaderValue) -> bytes::Bytes {
-    bytes::Bytes::copy_from_slice(host.as_bytes())
+/// `http` gives no way to share a value's bytes; a codec that has set the authority to the same bytes spares the copy.
+fn clean_host(host: &HeaderValue) -> Result<Text, Refusal> {
+    Text::visible(Bytes::copy_from_slice(host.as_bytes())).and_then(authority::clean).ok_or(Refusal::HostMalformed)
 }
 
 /// One pass over the fields: those of the hop go, and what the hop said for us is kept elsewhere.
@@ -301,7 +294,7 @@ fn join_cookies(headers: &mut Headers) {
         joined.extend_from_slice(crumb.as_bytes());
     }
     // Values joined by visible octets are a value.
-    if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(joined)) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(joined)) {
         headers.set(COOKIE, value);
     }
 }
