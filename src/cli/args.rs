@@ -1,8 +1,10 @@
 //! What can be asked for. Every text here is read by people who type `--help`.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args as Arguments, Parser, Subcommand};
+use http::{HeaderName, HeaderValue, Method};
 
 /// A reverse proxy and edge gateway: fast, strict, and kind to its operators.
 #[derive(Debug, Parser)]
@@ -18,6 +20,8 @@ pub struct Args {
 pub enum Command {
     /// Check a config and say everything that is wrong with it; binds nothing, changes nothing
     Check(CheckArgs),
+    /// Say which route takes a request, why, what it does with it, and why the others lost
+    Explain(ExplainArgs),
     /// Print every key with its default, as a valid config
     Defaults,
     /// Print the JSON Schema of the config, for editors
@@ -62,6 +66,14 @@ pub struct ProxyArgs {
     pub to: Vec<String>,
 }
 
+/// `-H 'Name: value'`
+fn field(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("write it like \"Name: value\"")?;
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is no field name"))?;
+    let value = HeaderValue::from_str(value.trim()).map_err(|_| format!("{value:?} is no field value"))?;
+    Ok((name, value))
+}
+
 /// `tidegate explain`
 #[derive(Debug, Arguments)]
 pub struct ExplainArgs {
@@ -70,10 +82,19 @@ pub struct ExplainArgs {
     pub file: ConfigFile,
     /// The method of the request
     #[arg(short = 'X', long, value_name = "METHOD", default_value = "GET")]
-    pub method: String,
+    pub method: Method,
     /// A field of the request, "Name: value"; may stand several times
-    #[arg(short = 'H', long = "header", value_name = "FIELD")]
-    pub headers: Vec<String>,
+    #[arg(short = 'H', long = "header", value_name = "FIELD", value_parser = field)]
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The client's address, for placeholders and sticky splits
+    #[arg(long, value_name = "IP")]
+    pub client: Option<IpAddr>,
+    /// Only this listener
+    #[arg(long, value_name = "NAME")]
+    pub listener: Option<String>,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
     /// The URL of the request, such as https://example.com/api/users?page=2
     pub url: String,
 }
@@ -107,9 +128,16 @@ mod tests {
     fn explain_reads_like_curl() {
         let command = ExplainArgs::augment_args(clap::Command::new("explain"));
         let line = ["explain", "-X", "POST", "-H", "A: b", "-H", "c:d", "http://x/", "-c", "edge.toml"];
-        let args = ExplainArgs::from_arg_matches(&command.try_get_matches_from(line).expect("right usage"))
+        let args = ExplainArgs::from_arg_matches(&command.clone().try_get_matches_from(line).expect("right usage"))
             .expect("right usage");
         assert_eq!((args.method.as_str(), args.headers.len(), args.url.as_str()), ("POST", 2, "http://x/"));
+        assert_eq!(args.headers[0], (HeaderName::from_static("a"), HeaderValue::from_static("b")));
+        for (header, message) in
+            [("x", "like \"Name: value\""), ("a b: c", "no field name"), ("a: b\nc", "no field value")]
+        {
+            let error = command.clone().try_get_matches_from(["explain", "-H", header, "http://x/"]).expect_err(header);
+            assert!(error.to_string().contains(message), "{error}");
+        }
         assert_eq!(args.file.config, Some(PathBuf::from("edge.toml")));
     }
 }

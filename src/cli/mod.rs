@@ -5,6 +5,7 @@
 mod args;
 mod check;
 mod deep;
+pub mod explain;
 mod find;
 mod terminal;
 
@@ -23,6 +24,7 @@ use terminal::print;
 pub fn run() -> ExitCode {
     match Args::parse().command {
         Command::Check(args) => check::check(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Defaults => print(&config::reference::text()),
         Command::Schema => print(&format!("{:#}\n", config::schema::json())),
     }

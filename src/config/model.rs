@@ -400,6 +400,15 @@ pub enum HostPattern {
     Wildcard(String),
 }
 
+impl std::fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exact(host) => f.write_str(host),
+            Self::Wildcard(suffix) => write!(f, "*.{suffix}"),
+        }
+    }
+}
+
 /// How a route matches the path.
 #[derive(Clone, Debug)]
 pub enum PathMatch {

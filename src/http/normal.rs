@@ -1,7 +1,8 @@
 //! The normal form of a path, for comparing: RFC 3986 §6.2.2 says which escapes mean the same.
 //!
-//! `/%61dmin` is `/admin` to every server, so a route or a rewrite that looks at `/admin` has to see both. What goes upstream
-//! stays as the client sent it. Reserved characters are not decoded: `%2F` is never a slash, and `%3B` is no `;`.
+//! `/caf%c3%a9` is `/caf%C3%A9` to every server, so a route or a rewrite that looks at one has to see both. What goes upstream
+//! stays as [`path::clean`](super::path::clean) left it. Reserved characters are not decoded: `%2F` is never a slash, and `%3B`
+//! is no `;`.
 
 /// Whether the path is its own normal form. Nearly every path is.
 pub fn is_normal(path: &str) -> bool {

@@ -2,8 +2,6 @@
 //!
 //! The winner is the router's; the reasons come from [`rank`](super::rank), which says the same slowly.
 
-use std::borrow::Cow;
-
 use super::host::without_port;
 use super::rank::{HostFit, Miss, Rank, host_fit, judge};
 use super::{Lookup, RouteIndex, Router};
@@ -119,14 +117,7 @@ fn path_words(path: &PathMatch) -> String {
 fn fitting_host(route: &Route, lookup: &Lookup<'_>) -> String {
     let fit = |pattern: &&HostPattern| host_fit(std::slice::from_ref(*pattern), lookup.host);
     let best = route.hosts.iter().filter(|pattern| fit(pattern).is_some()).max_by_key(fit);
-    best.map_or_else(|| "any host".to_owned(), |pattern| format!("host {}", host_words(pattern)))
-}
-
-fn host_words(pattern: &HostPattern) -> Cow<'_, str> {
-    match pattern {
-        HostPattern::Exact(host) => Cow::Borrowed(host),
-        HostPattern::Wildcard(suffix) => Cow::Owned(format!("*.{suffix}")),
-    }
+    best.map_or_else(|| "any host".to_owned(), |pattern| format!("host {pattern}"))
 }
 
 fn missed(miss: &Miss, route: &Route, lookup: &Lookup<'_>) -> Reason {
@@ -169,20 +160,20 @@ fn path_missed(wanted: &PathMatch, path: &str) -> String {
 }
 
 fn hosts(route: &Route) -> String {
-    let all: Vec<_> = route.hosts.iter().map(host_words).collect();
+    let all: Vec<_> = route.hosts.iter().map(ToString::to_string).collect();
     alternatives(&all)
 }
 
 fn methods(route: &Route) -> String {
-    let all: Vec<_> = route.methods.iter().map(|method| Cow::Borrowed(method.as_str())).collect();
+    let all: Vec<_> = route.methods.iter().map(ToString::to_string).collect();
     alternatives(&all)
 }
 
 /// `a`, `a or b`, `a, b or 3 others`
-fn alternatives(all: &[Cow<'_, str>]) -> String {
+fn alternatives(all: &[String]) -> String {
     match all {
         [] => "any".to_owned(),
-        [one] => one.to_string(),
+        [one] => one.clone(),
         [most @ .., last] if all.len() <= 4 => format!("{} or {last}", most.join(", ")),
         _ => format!("{} or {} others", all[..3].join(", "), all.len() - 3),
     }
