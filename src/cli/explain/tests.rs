@@ -104,9 +104,9 @@ upgrades           websocket
 timeout            60s for the whole exchange
 max_body           16MiB
 
-lost               site  /  tidegate.toml:44
+lost               site  /                  tidegate.toml:44
                      any host is less specific than host example.com
-                   old  old.example.com /  tidegate.toml:39
+                   old   old.example.com /  tidegate.toml:39
                      host example.com is not old.example.com
                    2 routes for other hosts or paths
 ";

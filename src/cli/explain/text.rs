@@ -35,6 +35,9 @@ enum Ink {
     Red,
 }
 
+/// What a loser asks for is aligned up to this width.
+const WIDEST: usize = 48;
+
 struct Page {
     out: String,
     colour: bool,
@@ -151,9 +154,14 @@ impl Page {
         if !lost.is_empty() || far > 0 {
             self.gap();
         }
+        let width = |of: fn(&LostReport) -> &String| {
+            lost.iter().take(SHOWN).map(|one| of(one).chars().count()).max().unwrap_or(0)
+        };
+        let (names, asks) = (width(|one| &one.name), width(|one| &one.asks).min(WIDEST));
         for (at, one) in lost.iter().take(SHOWN).enumerate() {
-            let place = self.paint(Ink::Dim, &format!("{}  {}", one.asks, one.place));
-            self.line(if at == 0 { "lost" } else { "" }, &format!("{}  {place}", self.paint(Ink::Yellow, &one.name)));
+            let name = self.paint(Ink::Yellow, &format!("{:names$}", one.name));
+            let facts = self.paint(Ink::Dim, &format!("{:asks$}  {}", one.asks, one.place));
+            self.line(if at == 0 { "lost" } else { "" }, &format!("{name}  {facts}"));
             for reason in &one.reasons {
                 self.line("", &format!("  {}", reason.text));
             }
