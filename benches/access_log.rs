@@ -12,7 +12,10 @@ use tidegate::observe::access_log::AccessLog;
 use tidegate::observe::metrics::Metrics;
 use tidegate::observe::{Exchange, Ids, Observer};
 
-const ROUNDS: u32 = 200_000;
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const ROUNDS: u32 = 2_000_000;
 const AGENT: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36";
 
@@ -21,19 +24,23 @@ fn main() {
     let ids = metrics.assign(&["web".into()], &["api".into()], &["api".into()]);
     let worker = metrics.worker();
     let exchange = exchange(&ids);
-    report("counters", ROUNDS * 10, || worker.ended(&exchange, Instant::now()));
-    report("the clock alone", ROUNDS * 10, || {
+    report("counters", ROUNDS, || worker.ended(&exchange, Instant::now()));
+    report("the clock alone", ROUNDS, || {
         black_box(Instant::now());
     });
 
+    let only = std::env::args().nth(1).filter(|name| !name.starts_with("--"));
     let formats = [
         ("line, json", AccessFormat::Json),
         ("line, combined", AccessFormat::Combined),
         ("line, template", AccessFormat::Template("{time} {client_ip} {method} {path} {status}".to_owned())),
     ];
     for (name, access_format) in formats {
-        let path = std::env::temp_dir().join(format!("tidegate-bench-{}.log", std::process::id()));
-        let access = AccessSink::File(path.clone());
+        if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
+            continue;
+        }
+        // The worker's cost is asked for, not the disk's.
+        let access = AccessSink::File("/dev/null".into());
         let log = Log { level: LogLevel::Info, format: LogFormat::Text, access, access_format };
         let access_log = AccessLog::start(&log, &metrics).expect("a file for the log");
         let own = access_log.worker();
@@ -44,7 +51,6 @@ fn main() {
         });
         drop(observer);
         access_log.shutdown(Duration::from_secs(30));
-        let _gone = std::fs::remove_file(path);
         println!("  dropped {}", access_log.dropped());
     }
 }
@@ -71,15 +77,21 @@ fn exchange(ids: &Ids) -> Exchange {
     exchange
 }
 
-/// The median of nine runs, so that a neighbour's burst does not count.
+/// Processor time of this thread a step: the median of nine runs.
 fn report(name: &str, rounds: u32, mut step: impl FnMut()) {
     let mut runs: Vec<_> = (0..9)
         .map(|_| {
-            let start = Instant::now();
+            let before = processor_time();
             (0..rounds / 9).for_each(|_| step());
-            start.elapsed().as_secs_f64() * 1e9 / f64::from(rounds / 9)
+            (processor_time() - before) as f64 / f64::from(rounds / 9)
         })
         .collect();
     runs.sort_by(f64::total_cmp);
     println!("{name:<42} {:>6.0} ns (best {:.0})", runs[4], runs[0]);
+}
+
+/// What this thread has run so far, in nanoseconds. Time in which another program had the core does not count.
+fn processor_time() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
+    text.split(' ').next().and_then(|word| word.parse().ok()).expect("nanoseconds")
 }

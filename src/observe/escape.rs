@@ -13,9 +13,30 @@ const SPECIAL: [bool; 256] = {
     table
 };
 
+/// Whether nothing has to be escaped. Sixteen bytes are looked at at once; the last sixteen may overlap.
+#[inline]
+fn is_clean(bytes: &[u8]) -> bool {
+    let special = |byte: u8| (byte < 0x20) | (byte >= 0x7f) | (byte == b'"') | (byte == b'\\');
+    let any = |chunk: &[u8; 16]| chunk.iter().fold(false, |seen, byte| seen | special(*byte));
+    let Some(last) = bytes.last_chunk::<16>() else {
+        return !bytes.iter().any(|byte| SPECIAL[usize::from(*byte)]);
+    };
+    let (chunks, _rest) = bytes.as_chunks::<16>();
+    !any(last) && !chunks.iter().any(any)
+}
+
 /// Appends bytes as the inside of a JSON string (RFC 8259 §7). UTF-8 stays; a byte that is no UTF-8 is written as the
 /// character of that number, as ISO 8859-1 would read it.
+#[inline]
 pub(crate) fn json(out: &mut Vec<u8>, bytes: &[u8]) {
+    if is_clean(bytes) {
+        return out.extend_from_slice(bytes);
+    }
+    json_slow(out, bytes);
+}
+
+#[cold]
+fn json_slow(out: &mut Vec<u8>, bytes: &[u8]) {
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|byte| SPECIAL[usize::from(*byte)]) {
         out.extend_from_slice(&rest[..at]);
@@ -25,7 +46,6 @@ pub(crate) fn json(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Escapes the first byte, or the run of bytes above ASCII, and returns what follows.
-#[cold]
 fn json_special<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
     if bytes[0] < 0x80 {
         match bytes[0] {
@@ -58,6 +78,9 @@ fn json_number(out: &mut Vec<u8>, byte: u8) {
 
 /// Appends bytes for a line of text: quote, backslash and all that is not visible ASCII as `\xHH`, as nginx does.
 pub(crate) fn text(out: &mut Vec<u8>, bytes: &[u8]) {
+    if is_clean(bytes) {
+        return out.extend_from_slice(bytes);
+    }
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|byte| SPECIAL[usize::from(*byte)]) {
         out.extend_from_slice(&rest[..at]);

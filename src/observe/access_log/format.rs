@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use super::fields::{Facts, Field, Value};
+use super::fields::{Facts, Field, Value, each_in_json};
 use crate::config::model::AccessFormat;
 use crate::observe::escape;
 
@@ -197,34 +197,32 @@ fn field_at(text: &str, brace: usize) -> Result<Field, TemplateError> {
 }
 
 fn json_line(facts: &Facts<'_>, out: &mut Vec<u8>) {
-    // `time` is always there, so it can carry the brace.
-    out.extend_from_slice(b"{\"time\":\"");
-    out.extend_from_slice(facts.clock.rfc3339());
-    out.push(b'"');
-    for field in &Field::ALL[1..Field::IN_JSON] {
-        let value = field.value(facts);
-        if value == Value::Absent {
-            continue;
+    let start = out.len();
+    each_in_json(facts, |key, value| {
+        #[inline(always)]
+        fn quoted(out: &mut Vec<u8>, key: &'static [u8], write: impl FnOnce(&mut Vec<u8>)) {
+            out.extend_from_slice(key);
+            out.push(b'"');
+            write(out);
+            out.push(b'"');
         }
-        out.extend_from_slice(b",\"");
-        out.extend_from_slice(field.name().as_bytes());
-        out.extend_from_slice(b"\":");
         match value {
-            Value::Foreign(bytes) => quoted(out, |out| escape::json(out, bytes)),
-            Value::Own(text) => quoted(out, |out| out.extend_from_slice(text)),
-            Value::Address(_) | Value::AddressAndPort(_) => quoted(out, |out| write_plain(out, value)),
-            plain => write_plain(out, plain),
+            Value::Absent => {}
+            Value::Foreign(bytes) => quoted(out, key, |out| escape::json(out, bytes)),
+            Value::Own(text) => quoted(out, key, |out| out.extend_from_slice(text)),
+            Value::Address(_) | Value::AddressAndPort(_) => quoted(out, key, |out| write_plain(out, value)),
+            plain => {
+                out.extend_from_slice(key);
+                write_plain(out, plain);
+            }
         }
-    }
+    });
+    // Each key brings the comma before it; the first is `time`, which is always there.
+    out[start] = b'{';
     out.push(b'}');
 }
 
-fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    out.push(b'"');
-    write(out);
-    out.push(b'"');
-}
-
+#[inline]
 fn write_plain(out: &mut Vec<u8>, value: Value<'_>) {
     match value {
         Value::Number(number) => write_number(out, number),
@@ -259,15 +257,27 @@ fn write_millis(out: &mut Vec<u8>, micros: u64) {
 
 fn write_address(out: &mut Vec<u8>, address: IpAddr) {
     match address {
-        IpAddr::V4(address) => {
-            for (index, octet) in address.octets().into_iter().enumerate() {
-                if index > 0 {
-                    out.push(b'.');
-                }
-                out.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
-            }
-        }
+        IpAddr::V4(address) => write_v4(out, address.octets()),
         // Writing to memory cannot fail.
         IpAddr::V6(address) => drop(write!(out, "{address}")),
     }
+}
+
+fn write_v4(out: &mut Vec<u8>, octets: [u8; 4]) {
+    let (mut text, mut length) = ([0; 16], 0);
+    let mut push = |byte| {
+        text[length & 15] = byte;
+        length += 1;
+    };
+    for octet in octets {
+        if octet >= 100 {
+            push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            push(b'0' + octet / 10 % 10);
+        }
+        push(b'0' + octet % 10);
+        push(b'.');
+    }
+    out.extend_from_slice(&text[..length - 1]);
 }

@@ -19,7 +19,7 @@ use crate::observe::metrics::LogCounts;
 use crate::observe::{Exchange, Names};
 
 /// A batch of this many octets is handed over at once.
-const FULL: usize = 32 << 10;
+const FULL: usize = 64 << 10;
 
 /// Room in a new buffer: the last line of a full batch mostly fits.
 const ROOM: usize = FULL + (4 << 10);

@@ -17,7 +17,7 @@ use crate::observe::log;
 use crate::observe::metrics::LogCounts;
 
 /// A spare buffer may keep this much room.
-const SPARE_ROOM: usize = 64 << 10;
+const SPARE_ROOM: usize = 128 << 10;
 
 /// What comes through the bounded queue.
 pub(crate) enum Message {
