@@ -100,6 +100,7 @@ fn outranked(loser: Contender<'_>, winner: Contender<'_>, lookup: &Lookup<'_>) -
 
 fn shorter_path(loser: &PathMatch, winner: &PathMatch) -> String {
     match (loser, winner) {
+        (PathMatch::Prefix(any), _) if any == "/" => format!("any path is less specific than {}", path_words(winner)),
         (PathMatch::Prefix(shorter), PathMatch::Prefix(longer)) => format!("prefix {shorter} is shorter than {longer}"),
         _ => format!("{} gives way to {}", path_words(loser), path_words(winner)),
     }
@@ -297,8 +298,8 @@ mod tests {
             "www.example.com /api/v2: it asks for less: 0 of method, headers and query, not 1 (fewer_predicates)",
             "www.example.com /api: prefix /api is shorter than /api/v2 (path_less_specific)",
             "*.example.com /api/v2: host *.example.com is less specific than host www.example.com (host_less_specific)",
-            "- /: any host is less specific than host www.example.com (host_less_specific)",
             "- ~^/api: any host is less specific than host www.example.com (host_less_specific)",
+            "- /: any host is less specific than host www.example.com (host_less_specific)",
             "far: 1",
         ];
         assert_eq!(lines(&routes, "GET www.example.com:80 /api/v2/x"), expected);
@@ -342,8 +343,8 @@ mod tests {
         let routes = ["- ~^/a", "- /", "- =/a"];
         let expected = [
             "- =/a: it takes any host; path /a is named",
-            "- /: the prefix / gives way to the exact path /a (path_less_specific)",
             "- ~^/a: the regex ^/a gives way to the exact path /a (path_less_specific)",
+            "- /: any path is less specific than the exact path /a (path_less_specific)",
             "far: 0",
         ];
         assert_eq!(lines(&routes, "GET h /a"), expected);

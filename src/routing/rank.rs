@@ -37,6 +37,8 @@ pub enum HostFit {
 /// By which path a route fits, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PathFit {
+    /// It names no path, or the prefix `/`, which is the same.
+    Any,
     /// A regex.
     Regex,
     /// A prefix, by its length.
@@ -108,6 +110,7 @@ fn path_fit(wanted: &PathMatch, path: &str) -> Option<PathFit> {
     let path = normal(path, &mut room);
     match wanted {
         PathMatch::Exact(exact) => (normal(exact, &mut wanted_room) == path).then_some(PathFit::Exact),
+        PathMatch::Prefix(prefix) if prefix == "/" => Some(PathFit::Any),
         PathMatch::Prefix(prefix) => {
             let prefix = normal(prefix, &mut wanted_room);
             covers(prefix, path).then_some(PathFit::Prefix(prefix.len()))

@@ -66,12 +66,19 @@ pub(super) struct Table {
     /// In the order of rank, beside their regexes.
     by_regex: Vec<Candidate>,
     regexes: Regexes,
+    /// Routes that take any path, in the order of rank.
+    any: Vec<Candidate>,
 }
 
 impl Table {
     /// The routes at these places; `candidates` has one for each route of the config.
     pub(super) fn compile(places: &[u32], routes: &[Route], candidates: &[Candidate]) -> Self {
-        let mut table = Self { nodes: vec![Node::default()], by_regex: Vec::new(), regexes: Regexes::Each(Vec::new()) };
+        let mut table = Self {
+            nodes: vec![Node::default()],
+            by_regex: Vec::new(),
+            regexes: Regexes::Each(Vec::new()),
+            any: Vec::new(),
+        };
         let mut order: Vec<_> = places.iter().map(|place| *place as usize).collect();
         order.sort_by_key(|&place| (Reverse(candidates[place].predicates), place));
         let (mut regexes, mut room) = (Vec::new(), String::new());
@@ -79,6 +86,7 @@ impl Table {
             let candidate = candidates[place].clone();
             match &routes[place].path {
                 PathMatch::Exact(exact) => table.grow(normal(exact, &mut room)).exact.push(candidate),
+                PathMatch::Prefix(prefix) if prefix == "/" => table.any.push(candidate),
                 PathMatch::Prefix(prefix) => {
                     let prefix = normal(prefix, &mut room);
                     match prefix.strip_suffix('/') {
@@ -112,18 +120,17 @@ impl Table {
 
     /// The best route of this host. The path is in normal form.
     pub(super) fn find(&self, lookup: &Lookup<'_>) -> Option<RouteIndex> {
-        self.find_in_tree(lookup).or_else(|| {
-            let takes = |place: usize| self.by_regex.get(place).filter(|one| one.takes(lookup)).map(|one| one.route);
-            if self.by_regex.is_empty() { None } else { self.regexes.first(lookup.path, takes) }
-        })
+        self.find_in_tree(lookup).or_else(|| self.find_by_regex(lookup)).or_else(|| first(&self.any, lookup))
+    }
+
+    fn find_by_regex(&self, lookup: &Lookup<'_>) -> Option<RouteIndex> {
+        let takes = |place: usize| self.by_regex.get(place).filter(|one| one.takes(lookup)).map(|one| one.route);
+        if self.by_regex.is_empty() { None } else { self.regexes.first(lookup.path, takes) }
     }
 
     /// Down as far as the path goes, then up again: the longest prefix first.
     fn find_in_tree(&self, lookup: &Lookup<'_>) -> Option<RouteIndex> {
-        let taken = |all: &[Candidate]| all.iter().find(|one| one.takes(lookup)).map(|one| one.route);
-        let mut at = 0;
-        // `OPTIONS *` has no segment; "any path" covers it.
-        let mut more = lookup.path == "*";
+        let (mut at, mut more) = (0, false);
         for segment in segments(lookup.path.as_bytes()) {
             let Some(child) = self.nodes[at].children.get(segment) else {
                 more = true;
@@ -131,15 +138,15 @@ impl Table {
             };
             at = *child as usize;
         }
-        if !more && let Some(route) = taken(&self.nodes[at].exact) {
+        if !more && let Some(route) = first(&self.nodes[at].exact, lookup) {
             return Some(route);
         }
         loop {
             let node = &self.nodes[at];
-            if more && let Some(route) = taken(&node.prefix_slash) {
+            if more && let Some(route) = first(&node.prefix_slash, lookup) {
                 return Some(route);
             }
-            if let Some(route) = taken(&node.prefix) {
+            if let Some(route) = first(&node.prefix, lookup) {
                 return Some(route);
             }
             if at == 0 {
@@ -149,6 +156,11 @@ impl Table {
             at = node.parent as usize;
         }
     }
+}
+
+/// The first that takes the request.
+fn first(candidates: &[Candidate], lookup: &Lookup<'_>) -> Option<RouteIndex> {
+    candidates.iter().find(|one| one.takes(lookup)).map(|one| one.route)
 }
 
 /// What stands behind each slash; `/` is one empty segment, and a path without a slash in front has none.

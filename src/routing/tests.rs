@@ -160,6 +160,8 @@ fn paths() {
     }
     assert_eq!(winner(&["- /"], "OPTIONS h *", 0), Some("- /"));
     assert_eq!(winner(&["- =/", "- /"], "GET h /", 0), Some("- =/"));
+    assert_eq!(winner(&["- /", "- ~^/r"], "GET h /r", 0), Some("- ~^/r"), "any path is the last resort");
+    assert_eq!(winner(&["- /r", "- ~^/r"], "GET h /r", 0), Some("- /r"));
 }
 
 #[test]
