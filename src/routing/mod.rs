@@ -11,7 +11,7 @@
 //! [`rank`] says the same slowly and readably over the config model, to explain it to people, and a property test
 //! holds the router to it.
 //!
-//! Paths are compared in the normal form of [`normal`](crate::http::normal), so that `/%61pi` is `/api`; `%2F` is never a
+//! Paths are compared in the normal form of [`normal`](crate::http::normal), so that `/%7c` is `/%7C`; `%2F` is never a
 //! separator, and what goes upstream is not changed. Case counts in paths. Query parameters are compared decoded.
 //! Absent on purpose: actions and policies; this module only finds the place.
 

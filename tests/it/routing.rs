@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::support::{Edge, Message, Origin, Proxy, ok};
+use crate::support::{Edge, Folder, Message, Origin, Proxy, config_command, ok, outcome};
 
 /// A listener and routes that answer with their own name.
 fn answering_routes(routes: &[(&str, &str)]) -> Proxy {
@@ -226,6 +226,41 @@ fn a_sticky_split_sends_a_key_to_the_same_arm() {
     let again: Vec<_> = (0..200).map(&mut arm).collect();
     assert_eq!(first, again);
     assert!(first.contains(&"v1".to_owned()) && first.contains(&"v2".to_owned()));
+}
+
+#[test]
+fn explain_says_which_route_and_why() {
+    let toml = r#"
+        [listeners.web]
+        address = "127.0.0.1:8080"
+        [[routes]]
+        name = "api"
+        hosts = ["example.com"]
+        path_prefix = "/api"
+        methods = ["GET"]
+        respond = { body = "api" }
+        [[routes]]
+        name = "teapot"
+        hosts = ["example.com"]
+        path_prefix = "/tea"
+        respond = { status = 418 }
+    "#;
+    let folder = Folder::new();
+    let explain = |arguments: &[&str]| outcome(&mut config_command(&folder, toml, &[&["explain"], arguments].concat()));
+    let (code, text, _) = explain(&["http://EXAMPLE.com/api/x"]);
+    assert_eq!(code, 0, "{text}");
+    for part in ["route              api  ", "path /api/x is under /api", "respond            200, 3 octets"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains('\x1b'), "no colours but to a terminal");
+    let (code, text, _) = explain(&["-X", "POST", "-H", "A: b", "http://example.com/api/x"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("none: 404") && text.contains("method POST is not GET"), "{text}");
+    let (code, text, _) = explain(&["--json", "http://example.com/tea"]);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &json["outcomes"][0]["decision"]["name"]), (0, &"teapot".into()));
+    let (code, _, complaint) = explain(&["ftp://example.com/"]);
+    assert_eq!((code, complaint.as_str()), (2, "tidegate: the scheme ftp is not http or https\n"));
 }
 
 #[test]
