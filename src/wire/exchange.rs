@@ -18,7 +18,7 @@ pub trait Exchanges {
     fn answer(&self, request: Request, task: Task) -> impl Future<Output = Answer>;
 
     /// The answer to what was not a request, before the connection closes.
-    fn refuse(&self, refused: Refused) -> Answer;
+    fn refuse(&self, refused: Refused, task: Task) -> Answer;
 }
 
 /// Why there is no request to answer.
@@ -66,40 +66,59 @@ pub enum End {
     ClientStalled,
 }
 
-/// What the task of an exchange lends to whoever answers.
+/// What the task of an exchange and whoever answers share. Clones are the same.
 #[derive(Clone, Debug)]
-pub struct Task {
-    /// The way of 1xx responses to the client.
-    pub interims: Interims,
-    /// The task's timer.
-    pub timer: Timer,
+pub struct Task(Rc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// 1xx responses on their way to the client.
+    interims: RefCell<Vec<Interim>>,
+    takes_interims: Cell<bool>,
+    received: Cell<u64>,
+    timer: Timer,
 }
 
-/// Where 1xx responses for the client are put. The task of the exchange sends them on when it is polled the next time.
-#[derive(Clone, Debug, Default)]
-pub struct Interims(Option<Rc<RefCell<Vec<Interim>>>>);
-
-impl Interims {
-    /// For a client that understands 1xx.
-    pub fn wanted() -> Self {
-        Self(Some(Rc::default()))
+impl Task {
+    /// For a task that has that timer.
+    pub fn new(timer: Timer) -> Self {
+        let (interims, takes_interims, received) = (RefCell::default(), Cell::new(true), Cell::new(0));
+        Self(Rc::new(Shared { interims, takes_interims, received, timer }))
     }
 
-    /// For HTTP/1.0, which does not (RFC 9110 §15.2); what is put here is gone.
-    pub const fn unwanted() -> Self {
-        Self(None)
+    /// The task's timer.
+    pub fn timer(&self) -> &Timer {
+        &self.0.timer
     }
 
-    /// Puts one.
-    pub fn put(&self, interim: Interim) {
-        if let Some(waiting) = &self.0 {
-            waiting.borrow_mut().push(interim);
+    /// Octets of the request's body that were read so far.
+    pub fn received(&self) -> u64 {
+        self.0.received.get()
+    }
+
+    /// Counts octets of the request's body.
+    pub(super) fn receive(&self, octets: usize) {
+        self.0.received.set(self.0.received.get() + octets as u64);
+    }
+
+    /// Another exchange begins; HTTP/1.0 takes no 1xx (RFC 9110 §15.2).
+    pub(super) fn begin(&self, takes_interims: bool) {
+        self.0.received.set(0);
+        self.0.takes_interims.set(takes_interims);
+        self.0.interims.borrow_mut().clear();
+    }
+
+    /// Puts a 1xx response for the client; the task sends it on when it is polled the next time.
+    pub fn put_interim(&self, interim: Interim) {
+        if self.0.takes_interims.get() {
+            self.0.interims.borrow_mut().push(interim);
         }
     }
 
-    /// Takes those that wait.
-    pub fn take(&self) -> Vec<Interim> {
-        self.0.as_ref().map(|waiting| waiting.take()).unwrap_or_default()
+    /// The oldest 1xx response that waits.
+    pub(super) fn take_interim(&self) -> Option<Interim> {
+        let mut interims = self.0.interims.borrow_mut();
+        if interims.is_empty() { None } else { Some(interims.remove(0)) }
     }
 }
 
@@ -108,6 +127,7 @@ impl Interims {
 pub struct Drain {
     draining: Cell<bool>,
     tasks: RefCell<Slab<Option<Waker>>>,
+    connections: Cell<usize>,
 }
 
 impl Drain {
@@ -121,9 +141,9 @@ impl Drain {
         self.draining.get()
     }
 
-    /// How many connections are watching.
+    /// How many connections there are.
     pub fn connections(&self) -> usize {
-        self.tasks.borrow().len()
+        self.connections.get()
     }
 
     /// From now on connections finish; all that wait are woken.
@@ -138,8 +158,18 @@ impl Drain {
 
     /// Counts a connection in, until the watch is dropped.
     pub fn watch(self: &Rc<Self>) -> DrainWatch {
+        self.connections.set(self.connections.get() + 1);
+        self.watcher(true)
+    }
+
+    /// A watch that is no connection.
+    pub fn watch_quietly(self: &Rc<Self>) -> DrainWatch {
+        self.watcher(false)
+    }
+
+    fn watcher(self: &Rc<Self>, counted: bool) -> DrainWatch {
         let key = self.tasks.borrow_mut().insert(None);
-        DrainWatch { drain: self.clone(), key }
+        DrainWatch { drain: self.clone(), key, counted }
     }
 }
 
@@ -148,6 +178,7 @@ impl Drain {
 pub struct DrainWatch {
     drain: Rc<Drain>,
     key: usize,
+    counted: bool,
 }
 
 impl DrainWatch {
@@ -167,5 +198,8 @@ impl DrainWatch {
 impl Drop for DrainWatch {
     fn drop(&mut self) {
         self.drain.tasks.borrow_mut().try_remove(self.key);
+        if self.counted {
+            self.drain.connections.set(self.drain.connections.get() - 1);
+        }
     }
 }

@@ -16,4 +16,10 @@ pub mod proxy_protocol;
 
 mod exchange;
 
-pub use exchange::{Answer, Delivery, Drain, DrainWatch, End, Exchanges, Interims, Receipt, Refused, Task};
+pub use exchange::{Answer, Delivery, Drain, DrainWatch, End, Exchanges, Receipt, Refused, Task};
+
+use crate::http::sanitize::Limits;
+
+/// What a trailer section may have, on either side.
+const TRAILER_LIMITS: Limits =
+    Limits { max_fields: 64, max_field_size: 4 * 1024, max_target_size: 0, max_head_size: 16 * 1024 };

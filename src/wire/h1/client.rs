@@ -20,6 +20,7 @@ use self::response::Times;
 use super::encode::{self, Outgoing, Persistence, RequestLine};
 use super::outgoing::{Broken, Outflow};
 use super::parse::{self, Framing, HeadError, HeadLimits, HeadScan, ResponseHead};
+use crate::http::sanitize;
 use crate::http::{Body, BodyError, Headers, Interim, Length, Response};
 use crate::wire::buffers::{give_back, poll_fill};
 use crate::wire::exchange::Task;
@@ -46,7 +47,14 @@ pub struct Connection {
     pub exchanges: u64,
     /// When it was last given back.
     pub idle_since: Option<Instant>,
+    /// Whatever is to live as long as the connection: its place in a count.
+    _held: Box<dyn Held>,
 }
+
+/// What is dropped with a connection.
+pub trait Held: std::fmt::Debug {}
+
+impl<T: std::fmt::Debug> Held for T {}
 
 /// A request as it is to be sent. The body is apart, so that what was not touched can be sent elsewhere.
 #[derive(Debug)]
@@ -85,6 +93,8 @@ pub struct Settings {
 pub enum Failure {
     /// The connection ended before a byte of the response. On a connection that carried an exchange before, it had most likely gone stale.
     Closed,
+    /// The endpoint says that it did not look at the request (HTTP/2: REFUSED_STREAM, GOAWAY).
+    Unprocessed,
     /// The connection was reset, or ended within the head.
     Reset(io::ErrorKind),
     /// What came is no response.
@@ -100,9 +110,9 @@ pub enum Failure {
 }
 
 impl Connection {
-    /// Over a connected stream.
-    pub fn new(io: Stream) -> Box<Self> {
-        Box::new(Self { io, read: BytesMut::new(), writer: Writer::new(), exchanges: 0, idle_since: None })
+    /// Over a connected stream; `held` is dropped with the connection.
+    pub fn new(io: Stream, held: Box<dyn Held>) -> Box<Self> {
+        Box::new(Self { io, read: BytesMut::new(), writer: Writer::new(), exchanges: 0, idle_since: None, _held: held })
     }
 
     /// Whether a pooled connection is still fit: nothing has come on it, neither bytes nor an end.
@@ -144,7 +154,9 @@ pub async fn exchange(
         interim_count: 0,
     };
     let head = poll_fn(|cx| running.poll_head(cx)).await?;
-    let upload = running.upload;
+    let refused = outbound.upgrade.is_some() && head.status != StatusCode::SWITCHING_PROTOCOLS;
+    // A switch that is refused leaves a request without a body.
+    let upload = if refused { Outflow::new(Body::Empty, Outgoing::None) } else { running.upload };
     let whole = upload.ended() && !running.upload_broken;
     connection.exchanges += 1;
     Ok(response::build(
@@ -153,7 +165,7 @@ pub async fn exchange(
         head,
         upload,
         whole,
-        Times { timer: task.timer.clone(), timeout: settings.body_timeout, until: settings.until },
+        Times { timer: task.timer().clone(), timeout: settings.body_timeout, until: settings.until },
     ))
 }
 
@@ -248,13 +260,13 @@ impl Running<'_> {
         }
         let connection = &mut *self.connection;
         let polled = if self.gated {
-            connection.writer.poll_write_out(&mut connection.io, cx, progress).map_err(Broken::Sink)
+            connection.writer.poll_write_out(&mut connection.io, cx, progress).map_err(|_| Broken::Sink)
         } else {
             self.upload.poll(&mut connection.writer, &mut connection.io, cx, progress)
         };
         match polled {
             Poll::Ready(Err(Broken::Source(error))) => Err(Failure::Request(error)),
-            Poll::Ready(Err(Broken::Sink(_))) => {
+            Poll::Ready(Err(Broken::Sink)) => {
                 // The endpoint may have answered before it stopped reading: its answer counts.
                 self.upload_broken = true;
                 Ok(false)
@@ -284,7 +296,8 @@ impl Running<'_> {
             if head.status == StatusCode::CONTINUE {
                 self.gated &= !self.upload_is_http();
             }
-            self.task.interims.put(Interim { status: head.status, headers: head.headers });
+            let interim = Interim { status: head.status, headers: head.headers };
+            self.task.put_interim(sanitize::interim(interim));
             return Ok(None);
         }
         if self.head_only {
@@ -318,7 +331,7 @@ impl Running<'_> {
             }
         };
         let Some(at) = earlier(due, until) else { return Poll::Pending };
-        self.task.timer.poll(at, cx).map(|()| {
+        self.task.timer().poll(at, cx).map(|()| {
             if until.is_some_and(|until| until <= at) {
                 Failure::ExchangeTimeout
             } else if writing {

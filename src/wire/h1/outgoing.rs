@@ -1,12 +1,13 @@
 //! A body on its way out: from its frames into the writer, with the framing that the head promised.
 
-use std::io;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
 
 use super::encode::{Outgoing, chunk_line, last_chunk};
+use crate::http::sanitize;
 use crate::http::{Body, BodyError, Frame};
+use crate::wire::TRAILER_LIMITS;
 use crate::wire::writer::Writer;
 
 /// Why a body did not go out.
@@ -15,7 +16,7 @@ pub(super) enum Broken {
     /// Its source ended early or failed.
     Source(BodyError),
     /// The stream that it goes to failed.
-    Sink(io::Error),
+    Sink,
 }
 
 /// A body and the state of its framing.
@@ -59,7 +60,7 @@ impl Outflow {
     ) -> Poll<Result<(), Broken>> {
         loop {
             let filled = self.poll_queue(writer, cx).map_err(Broken::Source)?;
-            ready!(writer.poll_write_out(io, cx, progress)).map_err(Broken::Sink)?;
+            ready!(writer.poll_write_out(io, cx, progress)).map_err(|_| Broken::Sink)?;
             if self.ended {
                 return Poll::Ready(Ok(()));
             }
@@ -88,8 +89,9 @@ impl Outflow {
                     }
                     self.ended = matches!(self.framing, Outgoing::Length(length) if self.sent == length);
                 }
-                Some(Ok(Frame::Trailers(trailers))) => {
+                Some(Ok(Frame::Trailers(mut trailers))) => {
                     self.check_length()?;
+                    sanitize::trailers(&mut trailers, TRAILER_LIMITS)?;
                     if self.framing == Outgoing::Chunked {
                         last_chunk(writer.flat(), Some(&trailers));
                     }

@@ -19,7 +19,7 @@ use super::framing::Decoder;
 use super::parse::{self, Framing, HeadError, HeadLimits, HeadScan, RequestHead};
 use crate::http::{Body, Request, Scheme, Target, Text, Upgrade};
 use crate::wire::buffers::{give_back, poll_fill};
-use crate::wire::exchange::{Answer, DrainWatch, Exchanges, Interims, Refused, Task};
+use crate::wire::exchange::{Answer, DrainWatch, Exchanges, Refused, Task};
 use crate::wire::stream::Stream;
 use crate::wire::timer::{Timer, deadline};
 use crate::wire::writer::Writer;
@@ -57,9 +57,9 @@ pub enum Served {
 
 /// Serves a connection until it ends.
 pub async fn serve<E: Exchanges>(io: Stream, exchanges: &E, settings: &Settings, watch: &DrainWatch) -> Served {
-    let timer = Timer::new();
-    let inbound = Rc::new(RefCell::new(Inbound::new(io, timer.clone(), settings.body_timeout)));
-    let mut connection = Connection { inbound, timer, writer: Writer::new(), exchanges, settings, watch };
+    let task = Task::new(Timer::new());
+    let inbound = Rc::new(RefCell::new(Inbound::new(io, task.clone(), settings.body_timeout)));
+    let mut connection = Connection { inbound, task, writer: Writer::new(), exchanges, settings, watch };
     poll_fn(|cx| {
         watch.register(cx.waker());
         Poll::Ready(())
@@ -70,7 +70,7 @@ pub async fn serve<E: Exchanges>(io: Stream, exchanges: &E, settings: &Settings,
 
 struct Connection<'a, E> {
     inbound: Rc<RefCell<Inbound>>,
-    timer: Timer,
+    task: Task,
     writer: Writer,
     exchanges: &'a E,
     settings: &'a Settings,
@@ -108,9 +108,11 @@ impl<E: Exchanges> Connection<'_, E> {
                 Next::Closed => return Served::Closed,
             };
             first = false;
-            let interims = if asked.version == Version::HTTP_11 { Interims::wanted() } else { Interims::unwanted() };
-            let task = Task { interims, timer: self.timer.clone() };
-            let Some(answer) = self.answer(request, task).await else { return Served::Closed };
+            self.task.begin(asked.version == Version::HTTP_11);
+            if let Body::Full(whole) = &request.body {
+                self.task.receive(whole.len());
+            }
+            let Some(answer) = self.answer(request).await else { return Served::Closed };
             if !self.send(answer, &asked).await {
                 return Served::Closed;
             }
@@ -128,10 +130,8 @@ impl<E: Exchanges> Connection<'_, E> {
         let mut scan = HeadScan::default();
         let mut due: Option<Instant> = None;
         let mut begun = false;
-        let mut inbound = self.inbound.borrow_mut();
-        // Nothing else holds the connection between two requests; the borrow ends with this future.
-        let inbound = &mut *inbound;
         poll_fn(|cx| {
+            let inbound = &mut *self.inbound.borrow_mut();
             loop {
                 if first
                     && self.settings.prior_knowledge
@@ -159,7 +159,7 @@ impl<E: Exchanges> Connection<'_, E> {
                             // The first request has as long as any other to begin.
                             due = deadline(Instant::now(), self.settings.idle_timeout);
                         }
-                        return expired(&inbound.timer, due, cx)
+                        return expired(inbound.task.timer(), due, cx)
                             .map(|()| if begun { Next::Refused(Refused::HeadTimeout) } else { Next::Closed });
                     }
                 }
@@ -227,16 +227,15 @@ impl<E: Exchanges> Connection<'_, E> {
     }
 
     /// Has a request answered, passing on 1xx responses; `None` where the client left.
-    async fn answer(&mut self, request: Request, task: Task) -> Option<Answer> {
-        let interims = task.interims.clone();
-        let mut answer = pin!(self.exchanges.answer(request, task));
-        let (writer, inbound) = (&mut self.writer, &self.inbound);
+    async fn answer(&mut self, request: Request) -> Option<Answer> {
+        let mut answer = pin!(self.exchanges.answer(request, self.task.clone()));
+        let (writer, inbound, task) = (&mut self.writer, &self.inbound, &self.task);
         poll_fn(|cx| {
             if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-                reply::queue_interims(writer, &interims);
+                reply::queue_interims(writer, task);
                 return Poll::Ready(Some(answer));
             }
-            reply::queue_interims(writer, &interims);
+            reply::queue_interims(writer, task);
             let mut inbound = inbound.borrow_mut();
             if !writer.is_empty() && inbound.write_out(writer, cx).is_err() {
                 return Poll::Ready(None);
@@ -248,7 +247,8 @@ impl<E: Exchanges> Connection<'_, E> {
 
     /// Answers what was not a request and closes.
     async fn refuse(&mut self, refused: Refused) -> Served {
-        let answer = self.exchanges.refuse(refused);
+        self.task.begin(false);
+        let answer = self.exchanges.refuse(refused, self.task.clone());
         let asked = Asked { head: false, version: Version::HTTP_11, keep_alive: false, switching: false };
         self.inbound.borrow_mut().broken = true;
         self.send(answer, &asked).await;

@@ -1,1 +1,22 @@
-//! HTTP/2 (RFC 9113), both sides, on the `h2` crate.
+//! HTTP/2 (RFC 9113), both sides, on the `h2` crate: it keeps the frames, we keep the messages, bodies and deadlines.
+
+pub mod client;
+pub mod server;
+
+mod inflow;
+mod outflow;
+
+use crate::http::Length;
+
+/// Octets that one stream may have on the way to us before it waits.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// Octets that all streams of a connection may have on the way to us.
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// Octets of one stream that wait to be framed.
+const SEND_BUFFER: usize = 256 * 1024;
+
+/// The length that a `content-length` field says, if it is one number.
+fn declared(headers: &::http::HeaderMap) -> Length {
+    let value = headers.get(::http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    value.and_then(|text| text.parse().ok()).map_or(Length::Unknown, Length::Known)
+}

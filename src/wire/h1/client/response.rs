@@ -105,7 +105,7 @@ impl ResponseBody {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(Broken::Source(_))) if upload.is_tunnel() => return Err(BodyError::Abandoned),
             // The response is whole or not whatever became of the request; but the connection has seen its last exchange.
-            Poll::Ready(Err(Broken::Source(_) | Broken::Sink(_))) => open.reusable = false,
+            Poll::Ready(Err(Broken::Source(_) | Broken::Sink)) => open.reusable = false,
         }
         self.upload = None;
         Ok(())

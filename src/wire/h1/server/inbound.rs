@@ -10,9 +10,10 @@ use bytes::BytesMut;
 
 use crate::http::{BodyError, BodyStream, Frame, Length};
 use crate::wire::buffers::poll_fill;
+use crate::wire::exchange::Task;
 use crate::wire::h1::framing::{Decoder, Step};
 use crate::wire::stream::Stream;
-use crate::wire::timer::{Timer, deadline};
+use crate::wire::timer::deadline;
 use crate::wire::writer::Writer;
 
 /// With so many octets of later requests read ahead, no more is read.
@@ -28,7 +29,7 @@ pub(super) struct Inbound {
     pub(super) read: BytesMut,
     /// The body of the request that runs.
     pub(super) decoder: Decoder,
-    pub(super) timer: Timer,
+    pub(super) task: Task,
     /// Framing is lost: nothing that follows can be read.
     pub(super) broken: bool,
     /// The client asked for a switch of protocol that has not been granted yet.
@@ -38,12 +39,12 @@ pub(super) struct Inbound {
 }
 
 impl Inbound {
-    pub(super) fn new(io: Stream, timer: Timer, body_timeout: Option<Duration>) -> Self {
+    pub(super) fn new(io: Stream, task: Task, body_timeout: Option<Duration>) -> Self {
         Self {
             io: Some(io),
             read: BytesMut::new(),
             decoder: Decoder::Done,
-            timer,
+            task,
             broken: false,
             switching: false,
             body_timeout,
@@ -130,7 +131,7 @@ impl Inbound {
                     self.body_due = deadline(Instant::now(), self.body_timeout);
                 }
                 let due = self.body_due;
-                super::expired(&self.timer, due, cx).map(|()| Err(BodyError::Timeout))
+                super::expired(self.task.timer(), due, cx).map(|()| Err(BodyError::Timeout))
             }
         }
     }
@@ -158,6 +159,7 @@ impl BodyStream for RequestBody {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, BodyError>>> {
         let frame = ready!(self.inbound.borrow_mut().poll_frame(cx));
         if let Some(Ok(Frame::Data(data))) = &frame {
+            self.inbound.borrow().task.receive(data.len());
             let Some(left) = self.limit.checked_sub(data.len() as u64) else {
                 return Poll::Ready(Some(Err(self.inbound.borrow_mut().fail(BodyError::TooLarge))));
             };

@@ -1,5 +1,6 @@
 //! Writing a response: its head, its body as it comes, and what the end of it means for the connection.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,7 +14,7 @@ use super::inbound::Inbound;
 use super::{Asked, Connection, expired};
 use crate::http::{Body, Length, Response};
 use crate::wire::buffers::{give_back, poll_fill};
-use crate::wire::exchange::{Answer, Delivery, End, Exchanges, Interims};
+use crate::wire::exchange::{Answer, Delivery, End, Exchanges, Task};
 use crate::wire::h1::encode::{self, Outgoing, Persistence};
 use crate::wire::h1::outgoing::Outflow;
 use crate::wire::timer::deadline;
@@ -25,8 +26,8 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_SIZE: usize = 1024 * 1024;
 
 /// Queues the 1xx responses that wait.
-pub(super) fn queue_interims(writer: &mut Writer, interims: &Interims) {
-    for interim in interims.take() {
+pub(super) fn queue_interims(writer: &mut Writer, task: &Task) {
+    while let Some(interim) = task.take_interim() {
         encode::response_head(writer.flat(), interim.status, &interim.headers, Outgoing::None, Persistence::Implied);
     }
 }
@@ -114,7 +115,7 @@ impl<E: Exchanges> Connection<'_, E> {
                     if progress || due.is_none() {
                         due = deadline(Instant::now(), timeout);
                     }
-                    if expired(&inbound.timer, due, cx).is_ready() {
+                    if expired(inbound.task.timer(), due, cx).is_ready() {
                         return Poll::Ready(End::ClientStalled);
                     }
                 }
@@ -124,39 +125,54 @@ impl<E: Exchanges> Connection<'_, E> {
         .await
     }
 
+    /// True where the connection can carry another request; otherwise it is closed as the client should see it.
     async fn close_or_go_on(&mut self, end: End, last: Persistence, framing: Outgoing) -> bool {
-        let mut inbound = self.inbound.borrow_mut();
-        let inbound = &mut *inbound;
         match end {
             End::Complete => {}
-            End::Source(_) if framing == Outgoing::UntilClose => {
-                // Only a reset tells this client that the body is not whole.
-                if let Some(io) = &inbound.io {
-                    io.reset_on_drop();
-                }
-                return false;
-            }
             End::Source(_) => {
-                // What was whole of it goes out; then the end that is none.
-                let _ = poll_fn(|cx| Poll::Ready(inbound.write_out(&mut self.writer, cx))).await;
+                self.break_off(framing);
                 return false;
             }
             End::ClientGone | End::ClientStalled => return false,
         }
-        let unread = inbound.broken || !inbound.decoder.is_done();
-        if !unread && matches!(last, Persistence::Implied | Persistence::KeepAlive) {
-            if inbound.read.is_empty() {
-                give_back(&mut inbound.read);
+        let lingers = {
+            let inbound = &mut *self.inbound.borrow_mut();
+            let unread = inbound.broken || !inbound.decoder.is_done();
+            if !unread && matches!(last, Persistence::Implied | Persistence::KeepAlive) {
+                if inbound.read.is_empty() {
+                    give_back(&mut inbound.read);
+                }
+                return true;
             }
-            return true;
-        }
-        if unread || !inbound.read.is_empty() {
+            unread || !inbound.read.is_empty()
+        };
+        let inbound = &self.inbound;
+        if lingers {
             linger(inbound).await;
-        } else if let Some(io) = &mut inbound.io {
+        } else {
             // TLS says goodbye; for TCP the close does.
-            let _ = poll_fn(|cx| Poll::Ready(Pin::new(&mut *io).poll_shutdown(cx))).await;
+            poll_fn(|cx| {
+                if let Some(io) = &mut inbound.borrow_mut().io {
+                    let _ = Pin::new(io).poll_shutdown(cx);
+                }
+                Poll::Ready(())
+            })
+            .await;
         }
         false
+    }
+
+    /// The body was not whole, and the client must be able to tell: its framing stays open. Only a reset tells one that reads to the end.
+    fn break_off(&mut self, framing: Outgoing) {
+        let inbound = &mut *self.inbound.borrow_mut();
+        if framing == Outgoing::UntilClose {
+            if let Some(io) = &inbound.io {
+                io.reset_on_drop();
+            }
+            return;
+        }
+        // What was whole of it may still go out.
+        let _ = inbound.write_out(&mut self.writer, &mut Context::from_waker(std::task::Waker::noop()));
     }
 }
 
@@ -174,11 +190,12 @@ fn framing(asked: &Asked, status: StatusCode, body: &Body, switched: bool) -> Ou
 }
 
 /// Closes our half and reads what still comes, so that no reset overtakes the response (RFC 9112 §9.6).
-async fn linger(inbound: &mut Inbound) {
+async fn linger(shared: &RefCell<Inbound>) {
     let due = Instant::now() + LINGER;
     let mut left = LINGER_SIZE;
     let mut shut = false;
-    poll_fn(|cx: &mut Context<'_>| {
+    poll_fn(|cx| {
+        let inbound = &mut *shared.borrow_mut();
         let Some(io) = &mut inbound.io else { return Poll::Ready(()) };
         if !shut && Pin::new(&mut *io).poll_shutdown(cx).is_ready() {
             shut = true;
@@ -188,7 +205,7 @@ async fn linger(inbound: &mut Inbound) {
             match poll_fill(io, &mut inbound.read, 0, cx) {
                 Poll::Ready(Ok(read @ 1..)) if read <= left => left -= read,
                 Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => return expired(&inbound.timer, Some(due), cx),
+                Poll::Pending => return expired(inbound.task.timer(), Some(due), cx),
             }
         }
     })
