@@ -1,0 +1,16 @@
+//! Named groups of endpoints: which endpoint takes an exchange, and the connections to it.
+//!
+//! What the process shares of an endpoint is [`Endpoint`]: its identity, its addresses and its numbers. It outlives reloads as long as it stays the
+//! same. What a worker has of it is a [`Pool`]: connections are used by the thread that opened them.
+
+pub mod balance;
+pub mod connect;
+pub mod endpoint;
+pub mod group;
+pub mod pool;
+pub mod resolve;
+
+pub use connect::ConnectFailure;
+pub use endpoint::{Endpoint, EndpointIdentity, InFlight};
+pub use group::{Seed, Upstream, Upstreams};
+pub use pool::Pool;
