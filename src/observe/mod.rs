@@ -16,4 +16,4 @@ mod escape;
 pub use clock::rfc3339;
 pub use exchange::{Exchange, Fault, Side, TlsFacts};
 pub use names::{Ids, ListenerId, Names, RouteId, UpstreamId};
-pub use observer::{Observed, Observer};
+pub use observer::Observer;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::access_log::WorkerAccessLog;
 use super::exchange::Exchange;
 use super::metrics::WorkerMetrics;
+use super::names::ListenerId;
 
 /// A worker's counters and its access log.
 pub struct Observer {
@@ -29,36 +30,15 @@ impl Observer {
         &self.access_log
     }
 
-    /// Watches an exchange that has begun.
-    pub fn begin(self: &Rc<Self>, exchange: Exchange) -> Observed {
-        self.metrics.begun(exchange.listener);
-        Observed { exchange: Box::new(exchange), observer: self.clone() }
+    /// An exchange has begun; [`Observer::ended`] follows once.
+    pub fn begun(&self, listener: ListenerId) {
+        self.metrics.begun(listener);
     }
 
-    fn finish(&self, exchange: &Exchange) {
+    /// An exchange is over, at its last byte or before.
+    pub fn ended(&self, exchange: &Exchange) {
         let now = Instant::now();
         self.metrics.ended(exchange, now);
         self.access_log.write(exchange, now);
-    }
-}
-
-/// An exchange that is under way. Keep it with the body of the response: when it is dropped, the exchange is over, at
-/// its last byte or before, and it is counted and logged exactly once.
-pub struct Observed {
-    /// The facts so far.
-    pub exchange: Box<Exchange>,
-    observer: Rc<Observer>,
-}
-
-impl Observed {
-    /// The worker's counters.
-    pub fn metrics(&self) -> &WorkerMetrics {
-        &self.observer.metrics
-    }
-}
-
-impl Drop for Observed {
-    fn drop(&mut self) {
-        self.observer.finish(&self.exchange);
     }
 }

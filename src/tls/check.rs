@@ -18,7 +18,7 @@ fn of_listener(model: &Model, at: usize, listener: &Listener) -> Vec<TlsProblem>
         Err(problems) => problems,
         Ok(tls) => tls.warnings().iter().cloned().chain(hosts_not_covered(model, at, &tls)).collect(),
     };
-    problems.into_iter().map(|problem| problem.under(&table)).collect()
+    problems.into_iter().map(|problem| problem.within(&table)).collect()
 }
 
 /// Hosts of routes that this listener answers with 421, whatever certificate it chooses.
@@ -55,7 +55,7 @@ fn of_upstream(upstream: &Upstream) -> Vec<TlsProblem> {
             "name the authority in `ca` instead",
         ));
     }
-    problems.into_iter().map(|problem| problem.under(&table)).collect()
+    problems.into_iter().map(|problem| problem.within(&table)).collect()
 }
 
 fn without_name(upstream: &Upstream, tls: &UpstreamTls) -> Option<TlsProblem> {

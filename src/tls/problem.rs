@@ -125,7 +125,7 @@ impl TlsProblem {
     }
 
     /// The same, seen from the table above: `key` becomes `table.key`.
-    pub(super) fn under(mut self, table: &str) -> Self {
+    pub fn within(mut self, table: &str) -> Self {
         self.key = format!("{table}.{}", self.key);
         self
     }
