@@ -1,0 +1,60 @@
+//! What a route does with a request that was admitted.
+
+use std::time::SystemTime;
+
+use super::client::Client;
+use super::fault::Fault;
+use super::forward;
+use super::pipeline::values;
+use super::ticket::Ticket;
+use super::worker::World;
+use crate::files::Files;
+use crate::http::sanitize::{self, CleanRequest, CleanResponse};
+use crate::http::{Response, Target};
+use crate::routing::split::KeySource;
+use crate::snapshot::{Action, Route};
+use crate::wire::Task;
+
+/// Does it.
+pub(super) async fn act(
+    client: &Client,
+    world: &World,
+    route: &Route,
+    request: CleanRequest,
+    ticket: &mut Ticket,
+    task: &Task,
+) -> Result<CleanResponse, Fault> {
+    let place = match &route.action {
+        Action::Upstream(place) => *place,
+        Action::Split(split) => {
+            let path = ticket.exchange.target.as_str().split('?').next().unwrap_or("/");
+            let source = KeySource { client: ticket.exchange.client, path, headers: request.headers() };
+            split.choose(&source, client.worker.random()).ok_or(Fault::NoEndpoint)?
+        }
+        Action::Redirect(redirect) => {
+            let response = redirect.respond(&values(&ticket.exchange)).map_err(Fault::Filter)?;
+            return Ok(sanitize::own(response));
+        }
+        Action::Respond(respond) => return Ok(sanitize::own(respond.respond())),
+        Action::Files(files) => return serve_file(files, request, ticket).await,
+    };
+    let forward = forward::Forward { client, world, route, place, task };
+    forward.run(request, ticket).await
+}
+
+/// A file by the rewritten path; redirects that the folder makes are by the target that the client knows.
+async fn serve_file(files: &Files, request: CleanRequest, ticket: &Ticket) -> Result<CleanResponse, Fault> {
+    let asked = Target::parse(ticket.exchange.target.clone());
+    let asked = asked.as_ref().unwrap_or(request.target());
+    match files.serve(&request, asked, SystemTime::now()).await {
+        Ok(response) => Ok(sanitize::own(response)),
+        Err(fault) => match fault.allow() {
+            Some(allow) => {
+                let mut response = Response::new(fault.status());
+                response.headers.append(http::header::ALLOW, allow);
+                Ok(sanitize::own(response))
+            }
+            None => Err(Fault::File(fault)),
+        },
+    }
+}

@@ -1,0 +1,53 @@
+//! One client's connection, as the pipeline sees it.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use super::pipeline;
+use super::worker::Worker;
+use crate::http::Request;
+use crate::http::forwarded::PerConnection;
+use crate::observe::ListenerId;
+use crate::snapshot::Listener;
+use crate::tls::Session;
+use crate::wire::{Answer, Exchanges, Refused, Task};
+
+/// What holds for all exchanges of a connection.
+pub struct Client {
+    /// The thread that serves it.
+    pub worker: Rc<Worker>,
+    /// By which listener it came.
+    pub listener: ListenerId,
+    /// The other end, after the PROXY header; none on a unix socket.
+    pub peer: Option<SocketAddr>,
+    /// Our end of it, likewise.
+    pub local: Option<SocketAddr>,
+    /// TLS, where it is terminated here.
+    pub tls: Option<Session>,
+    /// What upstreams are told of it.
+    pub forwarding: PerConnection,
+}
+
+impl Client {
+    /// For a connection that is ready for its first request.
+    pub fn new(
+        worker: Rc<Worker>,
+        listener: &Listener,
+        peer: Option<SocketAddr>,
+        local: Option<SocketAddr>,
+        tls: Option<Session>,
+    ) -> Self {
+        let forwarding = PerConnection::new(peer.map(|peer| peer.ip()), listener.scheme(), &listener.trusted);
+        Self { worker, listener: listener.id, peer, local, tls, forwarding }
+    }
+}
+
+impl Exchanges for Client {
+    async fn answer(&self, request: Request, task: Task) -> Answer {
+        pipeline::run(self, request, task).await
+    }
+
+    fn refuse(&self, refused: Refused, task: Task) -> Answer {
+        pipeline::refuse(self, refused, task)
+    }
+}

@@ -1,0 +1,242 @@
+//! Why an exchange failed and whose fault it is. The one place where that becomes a status, a word and, for an attempt, leave to retry.
+
+use http::{Method, StatusCode};
+
+use crate::files::FileFault;
+use crate::filter::FilterError;
+use crate::http::BodyError;
+use crate::http::sanitize::{BadResponse, Refusal};
+use crate::observe::Side;
+use crate::upstream::ConnectFailure;
+use crate::wire::Refused;
+use crate::wire::h1::client::Failure;
+
+/// Why an exchange failed.
+#[derive(Debug)]
+pub enum Fault {
+    /// What came was no request, or not in time.
+    Unreadable(Refused),
+    /// The request is refused for what it says.
+    Refused(Refusal),
+    /// The connection's certificate is not good for the authority (RFC 9110 §15.5.20).
+    Misdirected,
+    /// The request has come through here too often.
+    Loop,
+    /// No route takes it.
+    NoRoute,
+    /// The listener has left the config.
+    ListenerGone,
+    /// The route has all the exchanges that it may.
+    RouteFull,
+    /// The body is larger than the route allows.
+    BodyTooLarge,
+    /// The switch of protocol is not allowed on the route, or not possible with its action.
+    UpgradeRefused,
+    /// A filter or an action could not do what the config says.
+    Filter(FilterError),
+    /// There is no file to answer with.
+    File(FileFault),
+    /// No endpoint is left to try.
+    NoEndpoint,
+    /// No connection to an endpoint.
+    Connect(ConnectFailure),
+    /// The endpoint did not answer as it should.
+    Upstream(Failure),
+    /// The endpoint's answer is refused for what it says.
+    BadResponse(BadResponse),
+    /// The body of the response broke off.
+    ResponseBody(BodyError),
+    /// The whole exchange took longer than the route allows.
+    ExchangeTimeout,
+}
+
+impl Fault {
+    /// Whose fault.
+    pub const fn side(&self) -> Side {
+        match self {
+            Self::Unreadable(_)
+            | Self::Refused(_)
+            | Self::Misdirected
+            | Self::Loop
+            | Self::NoRoute
+            | Self::BodyTooLarge
+            | Self::UpgradeRefused
+            | Self::Upstream(Failure::Request(_)) => Side::Client,
+            Self::Filter(error) if error.is_clients() => Side::Client,
+            Self::File(FileFault::NotFound | FileFault::Method) => Side::Client,
+            Self::ListenerGone | Self::RouteFull | Self::Filter(_) | Self::File(_) => Side::Us,
+            Self::Connect(ConnectFailure::Full) => Side::Us,
+            Self::ResponseBody(BodyError::Source) => Side::Us,
+            Self::NoEndpoint
+            | Self::Connect(_)
+            | Self::Upstream(_)
+            | Self::BadResponse(_)
+            | Self::ResponseBody(_)
+            | Self::ExchangeTimeout => Side::Upstream,
+        }
+    }
+
+    /// The word for logs, metrics and docs.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Unreadable(Refused::Head(error)) => error.label(),
+            Self::Unreadable(Refused::HeadTimeout) => "request_head_timeout",
+            Self::Refused(refusal) => refusal.label(),
+            Self::Misdirected => "misdirected",
+            Self::Loop => "loop",
+            Self::NoRoute => "no_route",
+            Self::ListenerGone => "listener_gone",
+            Self::RouteFull => "route_full",
+            Self::BodyTooLarge => "body_too_large",
+            Self::UpgradeRefused => "upgrade_refused",
+            Self::Filter(error) => error.label(),
+            Self::File(fault) => fault.label(),
+            Self::NoEndpoint => "no_endpoint",
+            Self::Connect(failure) => failure.label(),
+            Self::Upstream(failure) => failure_label(failure),
+            Self::BadResponse(bad) => bad.label(),
+            Self::ResponseBody(error) => response_body_label(*error),
+            Self::ExchangeTimeout => "exchange_timeout",
+        }
+    }
+
+    /// The status that the client gets, where it still can get one.
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::Unreadable(Refused::Head(error)) => error.status(),
+            Self::Unreadable(Refused::HeadTimeout) => StatusCode::REQUEST_TIMEOUT,
+            Self::Refused(refusal) => refusal.status(),
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::Loop => StatusCode::LOOP_DETECTED,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::ListenerGone | Self::RouteFull | Self::NoEndpoint => StatusCode::SERVICE_UNAVAILABLE,
+            Self::File(fault) => fault.status(),
+            Self::BodyTooLarge | Self::Upstream(Failure::Request(BodyError::TooLarge)) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UpgradeRefused => StatusCode::FORBIDDEN,
+            Self::Filter(error) if error.is_clients() => StatusCode::BAD_REQUEST,
+            Self::Filter(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Connect(ConnectFailure::Full) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Connect(ConnectFailure::Timeout) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Upstream(Failure::Request(BodyError::Timeout)) => StatusCode::REQUEST_TIMEOUT,
+            Self::Upstream(Failure::Request(_)) => StatusCode::BAD_REQUEST,
+            Self::Upstream(Failure::ResponseTimeout | Failure::WriteTimeout | Failure::ExchangeTimeout)
+            | Self::ExchangeTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Connect(_) | Self::Upstream(_) | Self::BadResponse(_) | Self::ResponseBody(_) => {
+                StatusCode::BAD_GATEWAY
+            }
+        }
+    }
+
+    /// The `error` of `Proxy-Status` (RFC 9209 §2.3).
+    pub const fn proxy_error(&self) -> &'static str {
+        match self {
+            Self::Unreadable(Refused::HeadTimeout) => "http_request_error",
+            Self::Unreadable(_) | Self::Refused(_) | Self::BodyTooLarge | Self::Misdirected => "http_request_error",
+            Self::Upstream(Failure::Request(_)) => "http_request_error",
+            Self::Loop => "proxy_loop_detected",
+            Self::NoRoute | Self::File(FileFault::NotFound) => "destination_not_found",
+            Self::File(_) => "proxy_internal_error",
+            Self::ListenerGone | Self::RouteFull => "http_request_denied",
+            Self::UpgradeRefused => "http_upgrade_failed",
+            Self::Filter(error) if error.is_clients() => "http_request_error",
+            Self::Filter(_) => "proxy_configuration_error",
+            Self::NoEndpoint => "destination_unavailable",
+            Self::Connect(failure) => match failure {
+                ConnectFailure::Unresolved => "dns_error",
+                ConnectFailure::Refused => "connection_refused",
+                ConnectFailure::Timeout => "connection_timeout",
+                ConnectFailure::Tls(_) => "tls_protocol_error",
+                ConnectFailure::Full => "connection_limit_reached",
+                ConnectFailure::Other(_) => "destination_unavailable",
+            },
+            Self::Upstream(failure) => match failure {
+                Failure::Closed | Failure::Unprocessed | Failure::Reset(_) => "connection_terminated",
+                Failure::Malformed(_) => "http_protocol_error",
+                Failure::ResponseTimeout | Failure::ExchangeTimeout => "http_response_timeout",
+                Failure::WriteTimeout => "connection_write_timeout",
+                Failure::Request(_) => "http_request_error",
+            },
+            Self::BadResponse(_) => "http_protocol_error",
+            Self::ResponseBody(_) => "http_response_incomplete",
+            Self::ExchangeTimeout => "http_response_timeout",
+        }
+    }
+
+    /// One sentence for the person who reads the body.
+    pub const fn sentence(&self) -> &'static str {
+        match self.status().as_u16() {
+            404 => "There is nothing here under this name.",
+            408 => "The request took too long to arrive.",
+            413 => "The request body is larger than this server accepts.",
+            414 => "The request target is longer than this server accepts.",
+            421 => "This connection cannot answer for that host.",
+            431 => "The request's header fields are larger than this server accepts.",
+            502 => "The service behind this server did not answer as it should.",
+            503 => "The service is not available at the moment.",
+            504 => "The service behind this server did not answer in time.",
+            508 => "The request has come through here before.",
+            500 => "This server could not do what it is set up to do.",
+            403 => "That is not allowed here.",
+            501 => "This server does not do that.",
+            _ => "The request is not one that this server can accept.",
+        }
+    }
+
+    /// Seconds after which another try makes sense.
+    pub const fn retry_after(&self) -> Option<u32> {
+        match self.status() {
+            StatusCode::SERVICE_UNAVAILABLE => Some(1),
+            _ => None,
+        }
+    }
+}
+
+/// What may be done after a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Nothing: the endpoint may have acted on the request.
+    No,
+    /// The same endpoint on a fresh connection: the pooled one had gone stale.
+    SameFresh,
+}
+
+/// Whether the request may be sent again. `reused` tells that the connection had carried an exchange before, `whole` that all of the body is
+/// at hand.
+pub fn retry(failure: &Failure, method: &Method, reused: bool, whole: bool) -> Retry {
+    match failure {
+        _ if !whole => Retry::No,
+        Failure::Unprocessed => Retry::SameFresh,
+        Failure::Closed if reused && method.is_idempotent() => Retry::SameFresh,
+        _ => Retry::No,
+    }
+}
+
+const fn failure_label(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Closed => "upstream_closed",
+        Failure::Unprocessed => "upstream_refused_stream",
+        Failure::Reset(_) => "upstream_reset",
+        Failure::Malformed(_) => "upstream_malformed",
+        Failure::ResponseTimeout => "response_timeout",
+        Failure::WriteTimeout => "upstream_write_timeout",
+        Failure::ExchangeTimeout => "exchange_timeout",
+        Failure::Request(error) => match error {
+            BodyError::Incomplete => "request_incomplete",
+            BodyError::Malformed => "request_body_malformed",
+            BodyError::TooLarge => "body_too_large",
+            BodyError::Timeout => "request_body_timeout",
+            BodyError::Abandoned | BodyError::Source => "request_abandoned",
+        },
+    }
+}
+
+const fn response_body_label(error: BodyError) -> &'static str {
+    match error {
+        BodyError::Incomplete => "response_incomplete",
+        BodyError::Malformed => "response_body_malformed",
+        BodyError::TooLarge => "response_too_large",
+        BodyError::Timeout => "response_body_timeout",
+        BodyError::Abandoned => "tunnel_abandoned",
+        BodyError::Source => "file_read_error",
+    }
+}

@@ -1,0 +1,19 @@
+//! One request and its response: [`pipeline`] is the table of contents, the other modules are its chapters.
+
+pub mod pipeline;
+
+mod action;
+mod forward;
+mod upgrade;
+
+pub mod fault;
+mod respond;
+
+mod ticket;
+
+pub mod client;
+pub mod worker;
+
+pub use client::Client;
+pub use fault::Fault;
+pub use worker::{Worker, World};

@@ -1,0 +1,101 @@
+//! Error responses: the one place that writes their fields and bodies. What they say is for strangers: no address, no name of an upstream.
+
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+
+use super::fault::Fault;
+use crate::http::{Body, Headers, Response, negotiate};
+
+/// RFC 9209
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+
+const OFFERS: [&str; 3] = ["text/plain", "text/html", "application/problem+json"];
+
+/// The response to a fault. `asked` are the request's fields where it was understood; `id` stands in the body for whoever asks the operator.
+pub(super) fn fault(fault: &Fault, asked: Option<&Headers>, id: Option<&HeaderValue>) -> Response {
+    let status = fault.status();
+    let offer = asked.filter(|asked| asked.contains(&ACCEPT)).and_then(|asked| negotiate::media_type(asked, &OFFERS));
+    let id = id.and_then(|id| id.to_str().ok()).unwrap_or("");
+    let title = status.canonical_reason().unwrap_or("Error");
+    let (kind, body) = match offer {
+        Some(1) => ("text/html; charset=utf-8", html(status.as_u16(), title, fault.sentence(), id)),
+        Some(2) => ("application/problem+json", problem(status.as_u16(), title, fault.sentence(), id)),
+        _ => ("text/plain; charset=utf-8", text(status.as_u16(), title, fault.sentence(), id)),
+    };
+    let mut response = Response::new(status).with_body(Body::full(body));
+    let headers = &mut response.headers;
+    headers.append(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.append(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(seconds) = fault.retry_after() {
+        headers.append(RETRY_AFTER, seconds.into());
+    }
+    let reason = format!("tidegate; error={}; details=\"{}\"", fault.proxy_error(), fault.label());
+    if let Ok(reason) = HeaderValue::try_from(reason) {
+        headers.append(PROXY_STATUS, reason);
+    }
+    response
+}
+
+fn text(status: u16, title: &str, sentence: &str, id: &str) -> String {
+    let id = if id.is_empty() { String::new() } else { format!("Request id: {id}\n") };
+    format!("{status} {title}\n{sentence}\n{id}")
+}
+
+fn problem(status: u16, title: &str, sentence: &str, id: &str) -> String {
+    let mut object = serde_json::json!({ "status": status, "title": title, "detail": sentence });
+    if !id.is_empty() {
+        object["request_id"] = id.into();
+    }
+    object.to_string()
+}
+
+/// No part of it comes from the client but the request id, which is checked to be letters, digits and the like.
+fn html(status: u16, title: &str, sentence: &str, id: &str) -> String {
+    let id = if id.is_empty() {
+        String::new()
+    } else {
+        format!("<p><small>Request id: <code>{}</code></small></p>", escaped(id))
+    };
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>{status} {title}</title><style>:root{{color-scheme:light dark}}body{{font:1rem/1.5 system-ui,sans-serif;\
+         max-width:36rem;margin:20vh auto 0;padding:0 1.5rem}}h1{{font-size:1.5rem}}small{{opacity:.7}}</style></head>\
+         <body><h1>{status} {title}</h1><p>{sentence}</p>{id}</body></html>\n"
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::StatusCode;
+
+    #[test]
+    fn bodies_by_what_the_client_accepts() {
+        let id = HeaderValue::from_static("abc");
+        let body = |accept: Option<&'static str>| {
+            let mut asked = Headers::new();
+            if let Some(accept) = accept {
+                asked.append(ACCEPT, HeaderValue::from_static(accept));
+            }
+            let response = fault(&Fault::NoEndpoint, Some(&asked), Some(&id));
+            assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+            let said = response.headers.text(&PROXY_STATUS).map(str::to_owned);
+            assert_eq!(said.as_deref(), Some("tidegate; error=destination_unavailable; details=\"no_endpoint\""));
+            assert_eq!(response.headers.text(&RETRY_AFTER), Some("1"));
+            let Body::Full(bytes) = response.body else { panic!("a body") };
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        assert_eq!(
+            body(None),
+            "503 Service Unavailable\nThe service is not available at the moment.\nRequest id: abc\n"
+        );
+        assert!(body(Some("text/html,*/*;q=0.8")).starts_with("<!doctype html>"));
+        let problem: serde_json::Value = serde_json::from_str(&body(Some("application/problem+json"))).expect("JSON");
+        assert_eq!(problem["status"], 503);
+        assert_eq!(problem["request_id"], "abc");
+        assert!(body(Some("image/png")).starts_with("503 "));
+    }
+}

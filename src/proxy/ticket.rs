@@ -1,0 +1,64 @@
+//! Follows one exchange to its last byte: its facts, and the places it takes in the counts. Whatever way it ends, it is counted and logged once.
+
+use std::rc::Rc;
+
+use super::fault::Fault;
+use super::worker::Worker;
+use crate::observe::{Exchange, Side};
+use crate::snapshot::Admitted;
+use crate::upstream::InFlight;
+use crate::wire::{Delivery, End, Receipt, Task};
+
+/// An exchange under way.
+pub(super) struct Ticket {
+    pub(super) exchange: Exchange,
+    worker: Rc<Worker>,
+    task: Task,
+    /// Its place on the endpoint.
+    pub(super) in_flight: Option<InFlight>,
+    /// Its place on the route.
+    pub(super) admitted: Option<Admitted>,
+    ended: bool,
+}
+
+impl Ticket {
+    pub(super) fn new(exchange: Exchange, worker: &Rc<Worker>, task: Task) -> Box<Self> {
+        let worker = worker.clone();
+        worker.observer.begun(exchange.listener);
+        Box::new(Self { exchange, worker, task, in_flight: None, admitted: None, ended: false })
+    }
+
+    /// Notes a fault: whose, and its word.
+    pub(super) fn fail(&mut self, fault: &Fault) {
+        self.exchange.fail(fault.side(), fault.label());
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.exchange.request_bytes = self.task.received();
+        self.worker.observer.ended(&self.exchange);
+    }
+}
+
+impl Receipt for Ticket {
+    fn delivered(mut self: Box<Self>, delivery: Delivery) {
+        self.exchange.response_bytes = delivery.body;
+        match delivery.end {
+            End::Complete => self.exchange.complete = true,
+            End::ClientGone => self.exchange.fail(Side::Client, "client_gone"),
+            End::ClientStalled => self.exchange.fail(Side::Client, "client_write_timeout"),
+            End::Source(error) => self.fail(&Fault::ResponseBody(error)),
+        }
+        self.end();
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.ended {
+            // The client left before there was an answer, or in the middle of it.
+            self.exchange.fail(Side::Client, "client_gone");
+            self.end();
+        }
+    }
+}
