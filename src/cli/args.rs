@@ -18,6 +18,12 @@ pub struct Args {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run a whole edge on this machine: two origins, TLS, routes to try; no file needed
+    Demo,
+    /// Serve
+    Run(RunArgs),
+    /// Serve as a reverse proxy without a file
+    Proxy(ProxyArgs),
     /// Check a config and say everything that is wrong with it; binds nothing, changes nothing
     Check(CheckArgs),
     /// Say which route takes a request, why, what it does with it, and why the others lost

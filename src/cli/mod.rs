@@ -5,6 +5,7 @@
 mod args;
 mod check;
 mod deep;
+mod demo;
 pub mod explain;
 mod find;
 mod terminal;
@@ -18,11 +19,21 @@ pub use deep::deep_problems;
 pub use find::{NoConfig, config_file};
 
 use crate::config;
+use crate::reload::Source;
+use crate::server::{self, Options};
 use terminal::print;
 
 /// Does what the command line of this process asks for.
 pub fn run() -> ExitCode {
     match Args::parse().command {
+        Command::Demo => demo::demo(),
+        Command::Run(args) => match config_file(&args.file) {
+            Ok(path) => server::run(Options { source: Source::File(path), ready: None }),
+            Err(error) => terminal::fail(&error.to_string()),
+        },
+        Command::Proxy(ProxyArgs { from, to }) => {
+            server::run(Options { source: Source::Proxy { from, to }, ready: None })
+        }
         Command::Check(args) => check::check(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Defaults => print(&config::reference::text()),

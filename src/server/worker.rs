@@ -1,0 +1,204 @@
+//! A worker thread: its runtime, its listening sockets and its connections.
+
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::connection;
+use super::listeners::{Key, Socket};
+use crate::listener::{Accepted, Acceptor, Gate, accept};
+use crate::observe::access_log::AccessLog;
+use crate::observe::metrics::{Metrics, Refused};
+use crate::observe::{ListenerId, Observer};
+use crate::proxy::Worker;
+use crate::snapshot::Cell;
+use crate::wire::Drain;
+
+/// How often idle connections to endpoints are looked at.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// What the control thread tells a worker. There are few, so the channel needs no bound.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Accept on that socket.
+    Listen { key: Key, id: ListenerId, socket: Socket, gate: Arc<Gate> },
+    /// The socket has another name from now on.
+    Rename { key: Key, id: ListenerId },
+    /// Accept no more on that socket; its connections finish.
+    Unlisten { key: Key },
+    /// A snapshot was published.
+    Follow { done: mpsc::Sender<()> },
+    /// Accept no more; finish, and end at the latest then.
+    Drain { until: Instant },
+}
+
+/// A worker as the control thread has it.
+#[derive(Debug)]
+pub(super) struct Handle {
+    pub(super) orders: UnboundedSender<Order>,
+    /// Ends with the number of connections that were cut off.
+    pub(super) thread: JoinHandle<usize>,
+}
+
+/// What a worker is made of.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub(super) cell: Arc<Cell>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) access_log: AccessLog,
+}
+
+/// Starts a worker thread.
+///
+/// # Errors
+/// Where the system gives no thread.
+pub(super) fn start(number: usize, parts: Parts) -> io::Result<Handle> {
+    let (orders, received) = unbounded_channel();
+    let thread = std::thread::Builder::new().name(format!("tidegate-{number}")).spawn(move || run(parts, received))?;
+    Ok(Handle { orders, thread })
+}
+
+fn run(parts: Parts, orders: UnboundedReceiver<Order>) -> usize {
+    let Parts { cell, metrics, access_log } = parts;
+    let observer = Observer::new(metrics.worker(), access_log.worker());
+    let worker = Worker::new(cell, observer, seed());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Sockets are looked at after so many polls of tasks; a busy proxy has both all the time.
+        .event_interval(61)
+        .build_local(tokio::runtime::LocalOptions::default())
+        .expect("a runtime needs an epoll descriptor, and the process has just begun");
+    let left = runtime.block_on(Serving::new(worker.clone()).run(orders));
+    // Ends what is left: each exchange is counted and logged when its task is dropped.
+    drop(runtime);
+    worker.observer.access_log().flush();
+    left
+}
+
+/// The standard library's hasher keys are random, and different on each thread.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::thread::current().id())
+}
+
+/// One listening socket, and what was accepted on it.
+struct Listening {
+    id: Rc<std::cell::Cell<ListenerId>>,
+    drain: Rc<Drain>,
+}
+
+struct Serving {
+    worker: Rc<Worker>,
+    listening: HashMap<Key, Listening>,
+    /// Sockets that are closed, with connections that finish.
+    draining: Vec<Rc<Drain>>,
+}
+
+impl Serving {
+    fn new(worker: Rc<Worker>) -> Self {
+        Self { worker, listening: HashMap::new(), draining: Vec::new() }
+    }
+
+    /// Serves until it is told to drain and has, or until the time for that is over. Gives back how many connections were left.
+    async fn run(mut self, mut orders: UnboundedReceiver<Order>) -> usize {
+        tokio::task::spawn_local(self.worker.observer.access_log().clone().keep_flushing());
+        let mut sweep = tokio::time::interval(SWEEP);
+        let until = loop {
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(Order::Drain { until }) => break until,
+                    Some(order) => self.take(order),
+                    // The control thread is gone.
+                    None => return self.connections(),
+                },
+                _ = sweep.tick() => {
+                    self.worker.sweep(Instant::now());
+                    self.draining.retain(|drain| drain.connections() > 0);
+                }
+            }
+        };
+        for listening in self.listening.values() {
+            listening.drain.begin();
+        }
+        self.finish(until).await
+    }
+
+    async fn finish(&self, until: Instant) -> usize {
+        const LOOK: Duration = Duration::from_millis(10);
+        while self.connections() > 0 && Instant::now() < until {
+            tokio::time::sleep(LOOK).await;
+        }
+        // Accept loops take what has come until now, before their sockets close.
+        tokio::task::yield_now().await;
+        self.connections()
+    }
+
+    fn connections(&self) -> usize {
+        let listening = self.listening.values().map(|listening| &listening.drain);
+        listening.chain(&self.draining).map(|drain| drain.connections()).sum()
+    }
+
+    fn take(&mut self, order: Order) {
+        match order {
+            Order::Listen { key, id, socket, gate } => self.listen(key, id, socket, gate),
+            Order::Rename { key, id } => {
+                if let Some(listening) = self.listening.get(&key) {
+                    listening.id.set(id);
+                }
+            }
+            Order::Unlisten { key } => {
+                if let Some(listening) = self.listening.remove(&key) {
+                    listening.drain.begin();
+                    self.draining.push(listening.drain);
+                }
+            }
+            Order::Follow { done } => {
+                // Perhaps a request has done it already.
+                self.worker.world();
+                let _ = done.send(());
+            }
+            // Ends the loop before it comes here.
+            Order::Drain { .. } => {}
+        }
+    }
+
+    fn listen(&mut self, key: Key, id: ListenerId, socket: Socket, gate: Arc<Gate>) {
+        let acceptor = match socket {
+            Socket::Tcp(socket) => tokio::net::TcpListener::from_std(socket).map(Acceptor::Tcp),
+            Socket::Unix(socket) => tokio::net::UnixListener::from_std(socket).map(Acceptor::Unix),
+        };
+        let Ok(acceptor) = acceptor else {
+            crate::observe::log::error("cannot watch a listening socket", &[("listener", (&*key.to_string()).into())]);
+            return;
+        };
+        let (drain, id) = (Drain::new(), Rc::new(std::cell::Cell::new(id)));
+        let listening = Listening { id: id.clone(), drain: drain.clone() };
+        let (worker, name) = (self.worker.clone(), key.to_string());
+        tokio::task::spawn_local(async move {
+            let serve = |accepted| begin(&worker, id.get(), accepted, &gate, &drain);
+            accept(acceptor, &name, &drain, serve).await;
+        });
+        self.listening.insert(key, listening);
+    }
+}
+
+/// Gives a connection its task, or closes it.
+fn begin(worker: &Rc<Worker>, id: ListenerId, accepted: Accepted, gate: &Arc<Gate>, drain: &Rc<Drain>) {
+    let world = worker.world();
+    // Out of the config between two looks: the socket closes in a moment.
+    let Some((_, listener)) = world.snapshot.listener(id) else { return };
+    let Some(place) = gate.enter(listener.limits.max_connections) else {
+        return worker.observer.metrics().connection_refused(id, Refused::MaxConnections);
+    };
+    let (worker, listener, watch) = (worker.clone(), listener.clone(), drain.watch());
+    tokio::task::spawn_local(async move {
+        connection::serve(worker, listener, accepted, watch).await;
+        drop(place);
+    });
+}
