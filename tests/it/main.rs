@@ -1,16 +1,21 @@
 //! Stories: the real program between real clients and scripted origins. [`support`] is the world that they play in.
 
-#![allow(clippy::unwrap_used, unreachable_pub, dead_code, unused_imports)]
+#![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod support;
 
+mod access_log;
 mod bodies;
+mod cli;
 mod drain;
 mod errors;
+mod files;
 mod grpc;
 mod headers;
 mod http2;
 mod limits;
+mod proxy_protocol;
+mod real_clients;
 mod reload;
 mod routing;
 mod timeouts;
