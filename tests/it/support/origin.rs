@@ -23,8 +23,6 @@ type Script = dyn Fn(&mut Visit<'_>) + Send + Sync;
 pub struct Visit<'a> {
     /// The request; its body is empty until [`Visit::read_body`].
     pub request: Message,
-    /// The connection: 0 is the first that came.
-    pub connection: usize,
     /// The request on the connection: 0 is the first.
     pub turn: usize,
     /// The bytes themselves.
@@ -66,9 +64,9 @@ impl Origin {
         let script: Arc<Script> = Arc::new(script);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let number = connections.fetch_add(1, Ordering::SeqCst);
+                connections.fetch_add(1, Ordering::SeqCst);
                 let (script, seen) = (Arc::clone(&script), Arc::clone(&seen));
-                thread::spawn(move || serve(Wire::over_tcp(stream), number, &*script, &seen));
+                thread::spawn(move || serve(Wire::over_tcp(stream), &*script, &seen));
             }
         });
         origin
@@ -106,11 +104,11 @@ impl Origin {
 }
 
 /// One connection, to its end.
-fn serve(mut wire: Wire, connection: usize, script: &Script, seen: &Mutex<Vec<Message>>) {
+fn serve(mut wire: Wire, script: &Script, seen: &Mutex<Vec<Message>>) {
     for turn in 0.. {
         let Some(head) = wire.head() else { return };
         let request = Message::of(head);
-        let mut visit = Visit { request, connection, turn, wire: &mut wire, body_read: false, open: true };
+        let mut visit = Visit { request, turn, wire: &mut wire, body_read: false, open: true };
         // A script that panics (the proxy hung up) ends its connection; what the client saw decides the story.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| script(&mut visit)));
         seen.lock().unwrap().push(visit.request);

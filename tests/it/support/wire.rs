@@ -1,7 +1,7 @@
 //! A connection, seen as bytes.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -27,11 +27,6 @@ impl Wire<TcpStream> {
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self::over(stream)
-    }
-
-    /// Ends our direction.
-    pub fn finish(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
     }
 
     /// Ends both directions with a reset.
