@@ -1,7 +1,7 @@
 //! Who may import whom: arrows only point right.
 //!
 //! ```text
-//! cli -> server -> reload, listener, admin, proxy -> snapshot -> routing, filter, cache, upstream, tls, files -> wire
+//! cli -> server -> reload, listener, admin, proxy -> snapshot -> routing, filter, cache, upstream, files -> tls -> wire
 //!     -> config -> observe -> http
 //! ```
 
@@ -14,7 +14,8 @@ const ROWS: &[&[&str]] = &[
     &["server"],
     &["reload", "listener", "admin", "proxy"],
     &["snapshot"],
-    &["routing", "filter", "cache", "upstream", "tls", "files"],
+    &["routing", "filter", "cache", "upstream", "files"],
+    &["tls"],
     &["wire"],
     &["config"],
     &["observe"],
