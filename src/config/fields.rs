@@ -24,8 +24,9 @@ pub(super) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    pub(super) fn new(sources: &'a Sources, env: &'a Environment<'a>) -> Self {
-        Self { env, sources, problems: RefCell::default(), files: RefCell::default() }
+    /// With what is wrong already.
+    pub(super) fn new(sources: &'a Sources, env: &'a Environment<'a>, problems: Vec<Problem>) -> Self {
+        Self { env, sources, problems: RefCell::new(problems), files: RefCell::default() }
     }
 
     pub(super) fn report(&self, problem: Problem) {
@@ -240,5 +241,7 @@ fn home(section: &Section, header: &str, name: &str) -> Option<String> {
 }
 
 pub(super) fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+    // A key is any text in quotes: it must not steer a terminal or end a line of the log.
+    let key = if key.contains(char::is_control) { key.escape_debug().to_string() } else { key.to_owned() };
+    if path.is_empty() { key } else { format!("{path}.{key}") }
 }

@@ -200,8 +200,7 @@ fn merge(into: &mut Table, from: Table, problems: &mut Vec<Problem>, sources: &S
         };
         let kind = ROOT.key(&entry.key).map(|key| &key.kind);
         match (kind, &mut old.node.shape, entry.node.shape) {
-            (Some(Kind::Repeated(_)), Shape::List(old), Shape::List(new)) => old.extend(new),
-            (Some(Kind::List(_)), ..) => {} // `include`, followed already
+            (Some(Kind::Repeated(_) | Kind::List(_)), Shape::List(old), Shape::List(new)) => old.extend(new),
             (Some(Kind::Named(_) | Kind::Table(_)), Shape::Table(old), Shape::Table(new)) => {
                 merge_section(&entry.key, old, new, problems);
             }

@@ -60,11 +60,15 @@ pub fn minimal_proxy<S: AsRef<str>>(from: &str, to: &[S]) -> Result<Loaded, Prob
 }
 
 fn judge(read: Read, env: &Environment<'_>) -> Result<Loaded, Problems> {
-    let Read { sources, table, mut problems, mut files, broken } = read;
-    let scope = Scope::new(&sources, env);
+    let Read { sources, table, problems, mut files, broken } = read;
+    let certain = problems.len();
+    let scope = Scope::new(&sources, env, problems);
     let mut model = lower::lower(&scope, &table);
-    let (found, named) = scope.finish();
-    problems.extend(found.into_iter().filter(|problem| !broken || problem.kind.is_local()));
+    let (mut problems, named) = scope.finish();
+    if broken {
+        let found = problems.split_off(certain);
+        problems.extend(found.into_iter().filter(|problem| problem.kind.is_local()));
+    }
     files.extend(named);
     files.sort();
     files.dedup();

@@ -23,6 +23,7 @@ use names::Names;
 pub(super) fn lower<'a>(scope: &'a Scope<'a>, table: &'a Table) -> Model {
     let whole = Span { file: 0, start: 0, end: 0 };
     let root = Fields::open(scope, &ROOT, String::new(), (table, whole, None));
+    root.list("include", |_| Ok(())); // followed already; what is not a list of texts is said here
     let listeners = Names::of(&root, "listeners");
     let upstreams = Names::of(&root, "upstreams");
     let defaults = root.section("defaults");

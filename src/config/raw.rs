@@ -155,6 +155,9 @@ fn syntax(file: usize, text: &str, error: &toml::de::Error) -> Problem {
         _ if message.starts_with("string values must be quoted") => {
             ("this is no value".to_owned(), "a string needs quotes: \"...\"")
         }
+        _ if message.starts_with("invalid unquoted key") => {
+            (message.to_owned(), "a key or a name with other characters needs quotes")
+        }
         _ => (message.to_owned(), ""),
     };
     let problem = Problem::error(ProblemKind::Syntax, "", message).help(help);
