@@ -228,13 +228,9 @@ impl<'a> Fields<'a> {
 /// The section that does have a key, as its header is written.
 fn home(section: &Section, header: &str, name: &str) -> Option<String> {
     section.keys().find_map(|key| {
-        let path = join(header, key.name);
-        let (inner, path) = match &key.kind {
-            Kind::Table(inner) => (inner, path),
-            Kind::Named(inner) => (inner, format!("{path}.NAME")),
-            Kind::Repeated(inner) => (inner, path),
-            _ => return None,
-        };
+        let (Kind::Table(inner) | Kind::Named(inner) | Kind::Repeated(inner)) = &key.kind else { return None };
+        let name_too = if matches!(key.kind, Kind::Named(_)) { ".NAME" } else { "" };
+        let path = format!("{}{name_too}", join(header, key.name));
         let shown = if matches!(key.kind, Kind::Repeated(_)) { format!("[[{path}]]") } else { format!("[{path}]") };
         if inner.key(name).is_some() { Some(shown) } else { home(inner, &path, name) }
     })

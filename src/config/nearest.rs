@@ -6,9 +6,12 @@ pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'
         return None;
     }
     let plain = fold(written);
-    let scored = candidates.into_iter().map(|one| (distance(&plain, &fold(one)), one));
+    let close = |one: &str| one.chars().count().div_ceil(3);
+    // Most candidates are out by their length alone, which costs nothing.
+    let possible = |one: &&'a str| one.len().abs_diff(plain.len()) <= close(one) || is_part(&plain, one);
+    let scored = candidates.into_iter().filter(possible).map(|one| (distance(&plain, &fold(one)), one));
     let (distance, one) = scored.min_by_key(|(distance, _)| *distance)?;
-    (distance <= one.chars().count().div_ceil(3)).then_some(one)
+    (distance <= close(one)).then_some(one)
 }
 
 /// Case and the three ways to join words are no difference that counts.
@@ -19,8 +22,11 @@ fn fold(text: &str) -> String {
 /// Swapped neighbours are one mistake. A word that the other one begins or ends with is a close one: `timeout`, `connect_timeout`.
 fn distance(written: &str, candidate: &str) -> usize {
     let edits = strsim::osa_distance(written, candidate);
-    let part = written.len() >= 4 && (candidate.ends_with(written) || candidate.starts_with(written));
-    if part { edits.min(2) } else { edits }
+    if is_part(written, candidate) { edits.min(2) } else { edits }
+}
+
+fn is_part(written: &str, candidate: &str) -> bool {
+    written.len() >= 4 && (candidate.ends_with(written) || candidate.starts_with(written))
 }
 
 /// A text of the operator's inside a message: quoted, no control characters, not without end.
