@@ -16,7 +16,7 @@ const SPECIAL: [bool; 256] = {
 /// Whether nothing has to be escaped. Sixteen bytes are looked at at once; the last sixteen may overlap.
 #[inline]
 fn is_clean(bytes: &[u8]) -> bool {
-    let special = |byte: u8| (byte < 0x20) | (byte >= 0x7f) | (byte == b'"') | (byte == b'\\');
+    let special = |byte: u8| !(0x20..0x7f).contains(&byte) | (byte == b'"') | (byte == b'\\');
     let any = |chunk: &[u8; 16]| chunk.iter().fold(false, |seen, byte| seen | special(*byte));
     let Some(last) = bytes.last_chunk::<16>() else {
         return !bytes.iter().any(|byte| SPECIAL[usize::from(*byte)]);
