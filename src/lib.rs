@@ -1,5 +1,6 @@
 //! Tidegate: a reverse proxy and edge gateway.
 
+pub mod admin;
 pub mod cli;
 
 pub mod reload;

@@ -16,7 +16,7 @@ mod render;
 pub use exposition::{Exposition, Family, Kind, Label, Seconds};
 pub use process::Process;
 pub use registry::{LogCounts, Metrics};
-pub use totals::{RouteTotals, Totals};
+pub use totals::{RouteTotals, Totals, UpstreamTotals};
 pub use worker::{Handshake, Refused, WorkerMetrics};
 
 #[cfg(test)]

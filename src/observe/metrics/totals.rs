@@ -32,6 +32,25 @@ pub struct RouteTotals {
     pub response_bytes: u64,
 }
 
+/// What one upstream was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UpstreamTotals {
+    /// Exchanges.
+    pub requests: u64,
+    /// How often an endpoint was tried.
+    pub attempts: u64,
+    /// Attempts after the first one.
+    pub retries: u64,
+    /// Connections that were made.
+    pub connects: u64,
+    /// Connections that could not be made.
+    pub connect_failures: u64,
+    /// Attempts on a connection that was open already.
+    pub reused: u64,
+    /// Connections that are open.
+    pub connections_open: u64,
+}
+
 impl Totals {
     pub(crate) fn read(workers: &[Arc<WorkerCells>], names: &Names) -> Self {
         let mut totals = Self::default();
@@ -63,6 +82,20 @@ impl Totals {
             totals.response_bytes += cells[route::RESPONSE_BYTES];
         }
         totals
+    }
+
+    /// What an upstream was asked for.
+    pub fn upstream(&self, name: &str) -> UpstreamTotals {
+        let Some(cells) = self.upstreams.get(name) else { return UpstreamTotals::default() };
+        UpstreamTotals {
+            requests: cells[upstream::REQUESTS],
+            attempts: cells[upstream::ATTEMPTS],
+            retries: cells[upstream::RETRIES],
+            connects: cells[upstream::OPENED],
+            connect_failures: cells[upstream::FAILED],
+            reused: cells[upstream::REUSED],
+            connections_open: cells[upstream::OPENED].saturating_sub(cells[upstream::CLOSED]),
+        }
     }
 
     /// Exchanges that have begun and not ended, on all listeners.
