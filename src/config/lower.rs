@@ -17,6 +17,7 @@ use super::problem::{Problem, ProblemKind};
 use super::raw::{Shape, Table};
 use super::scalar::{self, Read, Wrong};
 use super::source::Span;
+use crate::observe::access_log;
 use names::Names;
 
 /// Reads the whole config.
@@ -99,13 +100,17 @@ fn log(root: &Fields<'_>) -> Log {
 
 fn access_format(text: &str) -> Read<AccessFormat> {
     match text {
-        "json" => Ok(AccessFormat::Json),
-        "combined" => Ok(AccessFormat::Combined),
-        _ if text.contains('{') => Ok(AccessFormat::Template(text.to_owned())),
-        _ => {
+        "json" => return Ok(AccessFormat::Json),
+        "combined" => return Ok(AccessFormat::Combined),
+        _ => {}
+    }
+    match access_log::Template::parse(text) {
+        Ok(_) => Ok(AccessFormat::Template(text.to_owned())),
+        Err(access_log::TemplateError::NoField) => {
             let message = format!("{} is no format and has no {{field}}", super::nearest::quoted(text));
             Err(Wrong::new(message, "\"json\", \"combined\", or such as \"{client_ip} {status}\""))
         }
+        Err(error) => Err(Wrong { message: error.to_string(), help: error.help(), part: Some(error.span()) }),
     }
 }
 

@@ -120,6 +120,13 @@ fn types_and_quantities() {
             ("[log]\nlevel = \"inf\"", (2, 9), "log.level", "\"inf\" is not one", "did you mean \"info\"?"),
             ("[log]\nformat = \"xml\"", (2, 10), "log.format", "not one", "\"text\" or \"json\""),
             ("[log]\naccess_format = \"jsn\"", (2, 17), "log.access_format", "no format", "\"json\""),
+            (
+                "[log]\naccess_format = \"{time} {statsu}\"",
+                (2, 26),
+                "log.access_format",
+                "unknown field {statsu}",
+                "did you mean {status}?",
+            ),
             ("[log]\naccess = []", (2, 10), "log.access", "expected a path, found a list", ""),
             ("[defaults]\nmax_body = \"16MB\"", (2, 12), "defaults.max_body", "not a size", "write \"16MiB\""),
             ("[defaults]\nmax_body = \"x\"", (2, 12), "defaults.max_body", "not a size", "like \"512B\""),
