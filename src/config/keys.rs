@@ -108,6 +108,11 @@ pub(super) static LOG: Section = Section {
             Text("stdout"),
             "Where the access log goes: `\"stdout\"`, `\"off\"` or a file, which SIGUSR1 reopens.",
         ),
-        Key::new("access_format", TEMPLATE, Text("json"), "`\"json\"`, `\"combined\"`, or a text with `{fields}`."),
+        Key::new(
+            "access_format",
+            TEMPLATE,
+            Text("json"),
+            "`\"json\"`, `\"combined\"`, or a text with fields such as `{client_ip}` and `{status}`.",
+        ),
     ]],
 };

@@ -1,26 +1,23 @@
 //! Configs of several files.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::none;
 use crate::config::model::{AccessSink, EndpointAddress};
 use crate::config::{Loaded, Problems, load};
 
-/// A folder that goes when the test is over.
-struct Folder(PathBuf);
+/// Files in a folder that goes when the test is over.
+struct Folder(PathBuf, #[expect(dead_code, reason = "it removes the folder")] tempfile::TempDir);
 
 impl Folder {
     fn with(files: &[(&str, &str)]) -> Self {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("tidegate-config-{}-{number}", std::process::id()));
+        let folder = tempfile::tempdir().expect("a folder");
         for (name, text) in files {
-            let file = path.join(name);
+            let file = folder.path().join(name);
             std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
             std::fs::write(file, text).expect("a file");
         }
-        Self(path)
+        Self(folder.path().to_path_buf(), folder)
     }
 
     fn load(&self, name: &str) -> Result<Loaded, Problems> {
@@ -36,12 +33,6 @@ impl Folder {
         let folder = format!("{}/", self.0.display());
         problems.render(true);
         problems.to_string().lines().map(|line| line.replace(&folder, "")).collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
