@@ -156,6 +156,29 @@ fn the_origin_decides_about_a_body_that_the_client_holds_back() {
 }
 
 #[test]
+fn a_client_need_not_wait_for_100() {
+    // The origin knows nothing of `Expect`; the client waits for a while, and then sends.
+    let origin = Origin::scripted(|visit| {
+        let body = visit.read_body().text();
+        visit.send(ok(&body));
+    });
+    for protocol in ["http/1.1", "h2"] {
+        let h2 = crate::support::H2Origin::scripted(|request, mut respond| async move {
+            let body = crate::support::h2_body(request.into_body()).await.unwrap().0;
+            let mut stream = respond.send_response(http::Response::new(()), false).unwrap();
+            stream.send_data(body.into(), true).unwrap();
+        });
+        let address = if protocol == "h2" { h2.address } else { origin.address };
+        let proxy = Edge::to(address).upstream(&format!("protocol = \"{protocol}\"")).start();
+        let mut client = proxy.connect("web");
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+        eventually("the head is with the origin", || origin.connections() == 1 || h2.connections() == 1);
+        client.send("body");
+        assert_eq!(client.response("POST").text(), "body", "{protocol}");
+    }
+}
+
+#[test]
 fn a_body_that_the_origin_refuses_is_never_sent() {
     let origin = Origin::scripted(|visit| {
         visit.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");

@@ -119,7 +119,7 @@ fn what_keeps_it_from_starting_is_one_clear_sentence() {
     let address = taken.local_addr().unwrap();
     let (code, said) = try_start(Folder::new(), &Edge::to("127.0.0.1:1").at(address).toml());
     assert_eq!(code, 1);
-    assert!(said.contains(&address.to_string()) && said.contains("in use"), "{said}");
+    assert!(said.contains(&address.to_string()) && said.contains("taken"), "{said}");
     assert!(!said.contains("panicked") && said.lines().count() < 6, "{said}");
 
     let (code, _, said) = outcome(&mut tidegate(&["run", "-c", "/no/such/tidegate.toml"]));

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 
 use crate::support::{
-    Edge, Gate, H2Origin, Origin, Proxy, block_on, eventually, h2_ask, h2_body, h2_connect, h2_reason, ok,
+    Edge, Gate, H2Origin, Origin, Proxy, block_on, eventually, h2_ask, h2_body, h2_connect, h2_ends, h2_reason, ok,
 };
 
 fn get(path: &str) -> Request<()> {
@@ -338,7 +338,7 @@ fn both_directions_flow_at_once_from_end_to_end() {
             words.borrow_mut().push(down.data().await.unwrap().unwrap());
         }
         up.send_data(Bytes::new(), true).unwrap();
-        assert!(down.data().await.is_none());
+        assert!(h2_ends(&mut down).await);
     });
     assert_eq!(*words.borrow(), ["one", "two", "three"]);
 }

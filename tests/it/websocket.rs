@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, Request};
 
-use crate::support::{Edge, Origin, Proxy, Visit, Wire, block_on, h2_connect, ok};
+use crate::support::{Edge, Origin, Proxy, Visit, Wire, block_on, h2_connect, h2_ends, ok};
 
 /// The RFC's own example key and what it must be answered with (RFC 6455 §1.3).
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -229,7 +229,7 @@ fn an_http2_client_opens_a_websocket() {
             assert_eq!(data, word);
         }
         up.send_data(Bytes::new(), true).unwrap();
-        assert!(down.data().await.is_none(), "the end comes back");
+        assert!(h2_ends(&mut down).await, "the end comes back");
     });
     assert_eq!(origin.request(1).first_line(), "GET /ws HTTP/1.1");
 }

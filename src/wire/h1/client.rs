@@ -140,7 +140,8 @@ pub async fn exchange(
     let framing = request_framing(outbound, &body);
     queue_head(connection.writer.flat(), outbound, framing);
     let upload = Outflow::new(body, framing);
-    let gated = outbound.expects_continue || outbound.upgrade.is_some();
+    // A body behind `Expect` is not held back here: its client does that, and may stop waiting whenever it likes (RFC 9110 §10.1.1).
+    let gated = outbound.upgrade.is_some();
     let mut running = Running {
         connection: &mut connection,
         upload,
@@ -207,7 +208,7 @@ fn queue_head(out: &mut BytesMut, outbound: &Outbound<'_>, framing: Outgoing) {
 struct Running<'a> {
     connection: &'a mut Connection,
     upload: Outflow,
-    /// The body waits for 100, or for 101.
+    /// What follows the head waits for 101.
     gated: bool,
     settings: &'a Settings,
     task: &'a Task,
@@ -236,11 +237,7 @@ impl Running<'_> {
                 self.scan = HeadScan::default();
                 match self.head(head)? {
                     Some(head) => return Poll::Ready(Ok(head)),
-                    None => {
-                        // A 100 may have opened the gate.
-                        let _ = self.poll_upload(cx, &mut progress)?;
-                        continue;
-                    }
+                    None => continue,
                 }
             }
             let connection = &mut *self.connection;
@@ -292,9 +289,6 @@ impl Running<'_> {
             self.interim_count += 1;
             if self.interim_count > MAX_INTERIMS {
                 return Err(Failure::Malformed(HeadError::TooLarge));
-            }
-            if head.status == StatusCode::CONTINUE {
-                self.gated &= !self.upload_is_http();
             }
             let interim = Interim { status: head.status, headers: head.headers };
             self.task.put_interim(sanitize::interim(interim));

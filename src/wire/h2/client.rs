@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use http::uri::PathAndQuery;
-use http::{Method, StatusCode, Uri, Version};
+use http::{Method, Uri, Version};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -145,8 +145,7 @@ pub async fn exchange(
     let none = body.is_empty();
     let (response, stream) = send.send_request(request, none).map_err(|error| failure(&error))?;
     let upload = (!none).then(|| Outflow::new(body, stream, task.timer().clone(), settings.write_timeout));
-    let gated = outbound.expects_continue;
-    let mut running = Running { response, upload, gated, settings, task, due: None };
+    let mut running = Running { response, upload, settings, task, due: None };
     let response = poll_fn(|cx| running.poll(cx)).await?;
     Ok(incoming(response, sender, running.upload, settings, task))
 }
@@ -177,8 +176,6 @@ fn message(outbound: &Outbound<'_>, scheme: Scheme, body: &Body) -> Option<http:
 struct Running<'a> {
     response: ResponseFuture,
     upload: Option<Outflow>,
-    /// The body waits for 100.
-    gated: bool,
     settings: &'a Settings,
     task: &'a Task,
     due: Option<Instant>,
@@ -189,11 +186,10 @@ impl Running<'_> {
         while let Poll::Ready(Some(interim)) = self.response.poll_informational(cx) {
             let Ok(interim) = interim else { break };
             let (parts, ()) = interim.into_parts();
-            self.gated &= parts.status != StatusCode::CONTINUE;
             let interim = Interim { status: parts.status, headers: parts.headers.into() };
             self.task.put_interim(sanitize::interim(interim));
         }
-        if let Some(upload) = self.upload.as_mut().filter(|_| !self.gated) {
+        if let Some(upload) = &mut self.upload {
             let before = upload.sent();
             match upload.poll(cx) {
                 Poll::Ready(Ok(()) | Err(Broken::Gone)) => self.upload = None,

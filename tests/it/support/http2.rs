@@ -167,6 +167,15 @@ pub async fn h2_body(mut stream: RecvStream) -> Result<(Vec<u8>, HeaderMap), h2:
     Ok((body, stream.trailers().await?.unwrap_or_default()))
 }
 
+/// Whether a body ends here. The end may come with a frame of no bytes.
+pub async fn h2_ends(stream: &mut RecvStream) -> bool {
+    match timeout(PATIENCE, stream.data()).await.expect("an end in time") {
+        Some(Ok(data)) => data.is_empty() && stream.is_end_stream(),
+        Some(Err(_)) => false,
+        None => true,
+    }
+}
+
 /// Whether the peer reset the stream (or ended the connection) for that reason.
 pub fn h2_reason<T>(outcome: Result<T, h2::Error>) -> Option<Reason> {
     outcome.err().and_then(|error| error.reason())

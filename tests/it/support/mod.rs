@@ -24,7 +24,7 @@ pub use certificates::{Authority, Issued};
 pub use edge::Edge;
 pub use folder::Folder;
 pub use gate::{Gate, eventually};
-pub use http2::{H2Origin, block_on, h2_ask, h2_body, h2_connect, h2_connect_tls, h2_reason};
+pub use http2::{H2Origin, block_on, h2_ask, h2_body, h2_connect, h2_connect_tls, h2_ends, h2_reason};
 pub use message::Message;
 pub use origin::{Origin, Visit, ok};
 pub use proxy::{Proxy, config_command, outcome, try_start};
