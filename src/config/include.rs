@@ -17,7 +17,7 @@ pub(super) struct Read {
     pub(super) sources: Sources,
     pub(super) table: Table,
     pub(super) problems: Vec<Problem>,
-    /// Every file that was opened or looked for.
+    /// Every file that was opened or looked for, and every folder that a pattern looked in.
     pub(super) files: Vec<PathBuf>,
     /// Some file is not TOML throughout, so that what is missing may stand in the lost part.
     pub(super) broken: bool,
@@ -132,7 +132,7 @@ impl Walk<'_, '_> {
             let Shape::Text(text) = &item.shape else { continue };
             let Ok(pattern) = fill(text, self.env) else { continue };
             let from = (format!("include[{place}]"), item.span);
-            let paths = glob(directory, &pattern);
+            let paths = glob(directory, &pattern, &mut self.read.files);
             if paths.is_empty() {
                 let problem = Problem::warning(ProblemKind::NoEffect, from.0.clone(), "no file matches this pattern");
                 self.read.problems.push(problem.at(item.span));
@@ -144,7 +144,8 @@ impl Walk<'_, '_> {
 
 /// The files of a pattern in the order of their names; `*` and `?` do not match a slash, and `*` no leading dot.
 /// A pattern without either is that file, there or not.
-fn glob(directory: &Path, pattern: &str) -> Vec<PathBuf> {
+/// The folders that were looked in join `seen`: a file that is added there later belongs to the config.
+fn glob(directory: &Path, pattern: &str, seen: &mut Vec<PathBuf>) -> Vec<PathBuf> {
     let mut paths = vec![if pattern.starts_with('/') { PathBuf::from("/") } else { directory.to_path_buf() }];
     for part in pattern.split('/').filter(|part| !part.is_empty()) {
         if !part.contains(['*', '?']) {
@@ -154,6 +155,7 @@ fn glob(directory: &Path, pattern: &str) -> Vec<PathBuf> {
         let mut matched = Vec::new();
         for path in &paths {
             let folder = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+            seen.push(folder.to_path_buf());
             let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
             let names = names.filter(|name| name.to_str().is_some_and(|name| matches(part, name)));
             matched.extend(names.map(|name| path.join(name)));

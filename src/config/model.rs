@@ -26,7 +26,8 @@ pub struct Model {
     pub upstreams: Vec<Upstream>,
     /// `[[routes]]`, in the order of the file(s)
     pub routes: Vec<Route>,
-    /// Every file that this config was read from or names (includes, certificates, keys, bodies), for the file watch.
+    /// Every file that this config was read from or depends on (includes, certificates, keys, authorities), for the file watch;
+    /// and the folders that patterns of `include` look in, whose time changes when a file comes or goes.
     pub files: Vec<PathBuf>,
 }
 

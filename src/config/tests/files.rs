@@ -81,6 +81,7 @@ fn files_are_merged_in_the_order_of_their_names() {
     ]
     .map(|name| folder.0.join(name))
     .into();
+    files.push(folder.0.join("conf.d")); // a file that is added there is part of the config
     files.push(PathBuf::from("/x.key"));
     files.sort();
     assert_eq!(model.files, files);
