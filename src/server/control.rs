@@ -3,15 +3,18 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
 use super::listeners::{Listeners, tell};
 use super::stop;
+use super::surface::{Asked, Desk, View};
 use super::worker::{self, Handle, Order, Parts};
+use crate::admin::{Readiness, Refusal};
 use crate::config::Problems;
 use crate::observe::access_log::{AccessLog, AccessLogError};
 use crate::observe::log;
@@ -33,8 +36,11 @@ pub struct Options {
     /// Where the config comes from.
     pub source: Source,
     /// Told once everything is up.
-    pub ready: Option<fn(&[(String, String)])>,
+    pub ready: Option<Ready>,
 }
+
+/// Takes name and address of each listener.
+pub type Ready = fn(&[(String, String)]);
 
 /// Why the program could not start. Each is one sentence, or the report of the config's problems.
 #[derive(Debug)]
@@ -62,7 +68,9 @@ impl fmt::Display for StartError {
 
 /// Runs until a signal ends it. Success is that every exchange was finished in time.
 pub fn run(options: Options) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(16).build() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().max_blocking_threads(16);
+    let runtime = match runtime.build_local(tokio::runtime::LocalOptions::default()) {
         Ok(runtime) => runtime,
         Err(error) => return complain(&StartError::System(error)),
     };
@@ -95,7 +103,9 @@ pub(super) struct Control {
     listeners: Listeners,
     workers: Vec<Handle>,
     watch: Watch,
-    ready: Arc<AtomicBool>,
+    view: Rc<View>,
+    desk: Desk,
+    asked: mpsc::Receiver<Asked>,
 }
 
 impl Control {
@@ -109,10 +119,10 @@ impl Control {
         resolve_all(&snapshot).await;
         let count = worker_count(model.server.workers);
         let mut listeners = Listeners::default();
-        let bind = listeners.prepare(&snapshot, count).map_err(|failed| {
-            let sentence = |(name, error)| format!("listener {name:?}: {error}");
-            StartError::Bind(failed.into_iter().map(sentence).collect())
-        })?;
+        let bind = listeners.prepare(&snapshot, count).map_err(|failed| StartError::Bind(sentences(failed)))?;
+        let mut desk = Desk::default();
+        let change = desk.prepare(model.admin.as_ref());
+        let change = change.map_err(|error| StartError::Bind(vec![error.to_string()]))?;
         let access_log = AccessLog::start(&model.log, &metrics).map_err(StartError::AccessLog)?;
         let cell = Cell::new(snapshot.clone());
         let parts = Parts { cell: cell.clone(), metrics: metrics.clone(), access_log: access_log.clone() };
@@ -121,10 +131,12 @@ impl Control {
         listeners.publish(bind, &snapshot, &workers);
         metrics.published(snapshot.generation, &snapshot.ids);
         let watch = Watch::over(&model.files);
-        let ready = Arc::new(AtomicBool::new(true));
+        let (view, asked) = View::new(cell.clone(), metrics.clone());
+        desk.publish(change, &view);
+        view.readiness.set(Readiness::Ready);
         let fields = [("generation", snapshot.generation.into()), ("workers", (count as u64).into())];
         log::note("ready", &fields);
-        Ok(Self { source, cell, metrics, access_log, listeners, workers, watch, ready })
+        Ok(Self { source, cell, metrics, access_log, listeners, workers, watch, view, desk, asked })
     }
 
     /// Name and address of each listener.
@@ -153,53 +165,60 @@ impl Control {
                 }
                 _ = names.tick() => {
                     let snapshot = self.cell.load();
-                    tokio::spawn(async move { resolve_all(&snapshot).await });
+                    tokio::task::spawn_local(async move { resolve_all(&snapshot).await });
+                }
+                Some(answer) = self.asked.recv() => {
+                    // Whoever asked may have left.
+                    let _ = answer.send(self.reload("admin").await);
                 }
                 () = signals.stop.recv() => break,
             }
         }
-        self.ready.store(false, Relaxed);
+        self.view.readiness.set(Readiness::Draining);
         stop::drain(self.workers, self.listeners, self.access_log, &self.cell, signals.stop).await
     }
 
     /// Prepares, publishes, retires. Where preparing fails nothing has changed.
-    async fn reload(&mut self, cause: &str) -> Result<u64, String> {
+    async fn reload(&mut self, cause: &str) -> Result<u64, Refusal> {
         let reloaded = self.try_reload().await;
         match &reloaded {
             Ok(generation) => {
                 log::note("reloaded", &[("generation", (*generation).into()), ("cause", cause.into())]);
             }
-            Err(problems) => {
+            Err(refusal) => {
                 self.metrics.reload_failed();
-                // The files count as seen: the same mistake is told once.
-                log::error(
-                    "reload failed; nothing was changed",
-                    &[("cause", cause.into()), ("problems", (&**problems).into())],
-                );
+                let fields = [("cause", cause.into()), ("problems", (&*refusal.message).into())];
+                log::error("reload failed; nothing was changed", &fields);
             }
         }
         reloaded
     }
 
-    async fn try_reload(&mut self) -> Result<u64, String> {
+    async fn try_reload(&mut self) -> Result<u64, Refusal> {
         let before = self.cell.load();
-        let Prepared { snapshot, warnings } = reload::prepare(&self.source, Some(&before), &self.metrics)
-            .map_err(|problems| problems.report(false, "nothing was changed"))?;
-        let bind = self.listeners.prepare(&snapshot, self.workers.len()).map_err(|failed| {
-            failed.iter().map(|(name, error)| format!("listener {name:?}: {error}")).collect::<Vec<_>>().join("\n")
-        })?;
-        let access_log = self.access_log.prepare(&snapshot.model.log).map_err(|error| error.to_string())?;
+        let Prepared { snapshot, warnings } =
+            reload::prepare(&self.source, Some(&before), &self.metrics).map_err(|problems| refusal_of(&problems))?;
+        let model = &snapshot.model;
+        let bind = self.listeners.prepare(&snapshot, self.workers.len());
+        let bind = bind.map_err(|failed| refusal(sentences(failed).join("\n")))?;
+        let desk = self.desk.prepare(model.admin.as_ref()).map_err(|error| refusal(error.to_string()))?;
+        let access_log = self.access_log.prepare(&model.log).map_err(|error| refusal(error.to_string()))?;
         resolve_all(&snapshot).await;
         // From here on nothing can fail.
         warn_all(&warnings);
-        log::configure(snapshot.model.log.level, snapshot.model.log.format);
+        if model.server.workers != before.model.server.workers {
+            log::warn("the number of workers changes with the next start", &[]);
+        }
+        log::configure(model.log.level, model.log.format);
         self.access_log.apply(access_log);
         self.cell.publish(snapshot.clone());
         self.metrics.published(snapshot.generation, &snapshot.ids);
+        self.view.loaded.set(SystemTime::now());
         self.listeners.publish(bind, &snapshot, &self.workers);
+        self.desk.publish(desk, &self.view);
         self.wait_until_seen().await;
         self.listeners.retire(&snapshot, &self.workers);
-        self.watch = Watch::over(&snapshot.model.files);
+        self.watch = Watch::over(&model.files);
         Ok(snapshot.generation)
     }
 
@@ -213,6 +232,19 @@ impl Control {
         // The thread that waits fails only with the runtime.
         let _ = tokio::task::spawn_blocking(wait).await;
     }
+}
+
+fn sentences(failed: Vec<(Arc<str>, crate::listener::BindError)>) -> Vec<String> {
+    failed.into_iter().map(|(name, error)| format!("listener {name:?}: {error}")).collect()
+}
+
+fn refusal(message: String) -> Refusal {
+    Refusal { message, problems: serde_json::json!([]) }
+}
+
+fn refusal_of(problems: &Problems) -> Refusal {
+    let lines = problems.iter().map(|problem| problems.line(problem)).collect::<Vec<_>>();
+    Refusal { message: lines.join("\n"), problems: problems.to_json() }
 }
 
 /// The signals of the contract.
@@ -263,7 +295,8 @@ fn warn_all(warnings: &Problems) {
 async fn resolve_all(snapshot: &Snapshot) {
     let endpoints = snapshot.upstreams.iter().flat_map(|upstream| &upstream.members).map(|member| &member.endpoint);
     let named = endpoints.filter(|endpoint| endpoint.is_named()).cloned();
-    let looks: Vec<_> = named.map(|endpoint| tokio::spawn(async move { look_up(&endpoint).await })).collect();
+    let looks: Vec<_> =
+        named.map(|endpoint| tokio::task::spawn_local(async move { look_up(&endpoint).await })).collect();
     for look in looks {
         // A look-up that panicked has been reported, and the last answer stays.
         let _ = look.await;

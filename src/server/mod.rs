@@ -6,6 +6,7 @@ mod connection;
 mod control;
 mod listeners;
 mod stop;
+mod surface;
 mod worker;
 
-pub use control::{Options, StartError, run};
+pub use control::{Options, Ready, StartError, run};

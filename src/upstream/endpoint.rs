@@ -88,6 +88,11 @@ impl Endpoint {
         matches!(self.identity.address, EndpointAddress::Name { .. })
     }
 
+    /// Whether there is an address to connect to.
+    pub fn addresses_known(&self) -> bool {
+        !self.is_named() || !self.addresses.load().is_empty()
+    }
+
     /// Exchanges that run on it.
     pub fn in_flight(&self) -> usize {
         self.in_flight.load(Relaxed)
