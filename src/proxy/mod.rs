@@ -2,6 +2,8 @@
 
 pub mod pipeline;
 
+mod entry;
+
 mod action;
 mod forward;
 mod upgrade;

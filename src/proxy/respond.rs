@@ -10,10 +10,13 @@ const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
 const OFFERS: [&str; 3] = ["text/plain", "text/html", "application/problem+json"];
 
-/// The response to a fault. `asked` are the request's fields where it was understood; `id` stands in the body for whoever asks the operator.
-pub(super) fn fault(fault: &Fault, asked: Option<&Headers>, id: Option<&HeaderValue>) -> Response {
+/// The response to a fault. `accept` is the request's field; `id` stands in the body for whoever asks the operator.
+pub(super) fn fault(fault: &Fault, accept: Option<&HeaderValue>, id: Option<&HeaderValue>) -> Response {
     let status = fault.status();
-    let offer = asked.filter(|asked| asked.contains(&ACCEPT)).and_then(|asked| negotiate::media_type(asked, &OFFERS));
+    let offer = accept.and_then(|accept| {
+        let asked: Headers = [(ACCEPT, accept.clone())].into_iter().collect();
+        negotiate::media_type(&asked, &OFFERS)
+    });
     let id = id.and_then(|id| id.to_str().ok()).unwrap_or("");
     let title = status.canonical_reason().unwrap_or("Error");
     let (kind, body) = match offer {
@@ -76,11 +79,8 @@ mod tests {
     fn bodies_by_what_the_client_accepts() {
         let id = HeaderValue::from_static("abc");
         let body = |accept: Option<&'static str>| {
-            let mut asked = Headers::new();
-            if let Some(accept) = accept {
-                asked.append(ACCEPT, HeaderValue::from_static(accept));
-            }
-            let response = fault(&Fault::NoEndpoint, Some(&asked), Some(&id));
+            let accept = accept.map(HeaderValue::from_static);
+            let response = fault(&Fault::NoEndpoint, accept.as_ref(), Some(&id));
             assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
             let said = response.headers.text(&PROXY_STATUS).map(str::to_owned);
             assert_eq!(said.as_deref(), Some("tidegate; error=destination_unavailable; details=\"no_endpoint\""));

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use http::HeaderValue;
+
 use super::fault::Fault;
 use super::worker::Worker;
 use crate::observe::{Exchange, Side};
@@ -12,6 +14,8 @@ use crate::wire::{Delivery, End, Receipt, Task};
 /// An exchange under way.
 pub(super) struct Ticket {
     pub(super) exchange: Exchange,
+    /// `Accept`, for an error's body.
+    pub(super) accept: Option<HeaderValue>,
     worker: Rc<Worker>,
     task: Task,
     /// Its place on the endpoint.
@@ -22,10 +26,10 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    pub(super) fn new(exchange: Exchange, worker: &Rc<Worker>, task: Task) -> Box<Self> {
+    pub(super) fn new(exchange: Exchange, accept: Option<HeaderValue>, worker: &Rc<Worker>, task: Task) -> Box<Self> {
         let worker = worker.clone();
         worker.observer.begun(exchange.listener);
-        Box::new(Self { exchange, worker, task, in_flight: None, admitted: None, ended: false })
+        Box::new(Self { exchange, accept, worker, task, in_flight: None, admitted: None, ended: false })
     }
 
     /// Notes a fault: whose, and its word.

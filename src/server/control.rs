@@ -187,8 +187,9 @@ impl Control {
             }
             Err(refusal) => {
                 self.metrics.reload_failed();
-                let fields = [("cause", cause.into()), ("problems", (&*refusal.message).into())];
-                log::error("reload failed; nothing was changed", &fields);
+                let fields =
+                    [("cause", cause.into()), ("changed", "nothing".into()), ("problems", (&*refusal.message).into())];
+                log::error("reload failed", &fields);
             }
         }
         reloaded

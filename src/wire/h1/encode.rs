@@ -1,7 +1,7 @@
 //! Writes the heads of HTTP/1 messages (RFC 9112 §3, §4) and the framing of bodies. Framing fields are made here and nowhere else.
 
 use bytes::{BufMut, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TE, TRANSFER_ENCODING};
 use http::{Method, StatusCode};
 
 use crate::http::{Headers, Length};
@@ -135,7 +135,8 @@ fn fields(out: &mut BytesMut, headers: &Headers, framing: Outgoing) {
     for (name, value) in headers.iter() {
         // Whatever a filter left there: one place frames a message.
         let framed = *name == CONTENT_LENGTH && framing != Outgoing::Described;
-        if framed || *name == TRANSFER_ENCODING || *name == CONNECTION {
+        // `TE` would have to be named by Connection; trailers are taken from HTTP/1.1 upstreams in any case.
+        if framed || *name == TRANSFER_ENCODING || *name == CONNECTION || *name == TE {
             continue;
         }
         field(out, name, value);

@@ -178,8 +178,8 @@ fn chunk_size(buffer: &[u8]) -> Result<Option<(u64, usize)>, Malformed> {
 /// An extension begins with `;` and has no control byte; nothing else may follow the digits.
 fn extension(rest: &[u8]) -> Result<(), Malformed> {
     let blank = rest.iter().position(|byte| *byte != b' ' && *byte != b'\t').unwrap_or(rest.len());
-    let rest = &rest[blank..];
-    let fine = rest.is_empty() || rest[0] == b';';
+    // White space stands before an extension, and nowhere else (RFC 9112 §7.1.1).
+    let fine = rest.is_empty() || rest.get(blank) == Some(&b';');
     let text = rest.iter().all(|byte| *byte == b'\t' || (*byte >= 0x20 && *byte != 0x7f));
     if fine && text { Ok(()) } else { Err(Malformed) }
 }
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn chunked_bodies_in_pieces_of_any_size() {
-        let cases: [(&[u8], Result<&str, Malformed>); 22] = [
+        let cases: [(&[u8], Result<&str, Malformed>); 23] = [
             (b"0\r\n\r\n", Ok(".")),
             (b"3\r\nabc\r\n0\r\n\r\n", Ok("abc.")),
             (b"03\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n", Ok("abc0123456789.")),
@@ -228,6 +228,7 @@ mod tests {
             (b"-1\r\n", Err(Malformed)),
             (b"3 3\r\nabc", Err(Malformed)),
             (b"3\r\r\nabc", Err(Malformed)),
+            (b"3 \r\nabc\r\n0\r\n\r\n", Err(Malformed)),
             (b"3;a\rb\r\nabc\r\n0\r\n\r\n", Err(Malformed)),
             (b"10000000000000000\r\n", Err(Malformed)),
             (b"0\r\n A: b\r\n\r\n", Err(Malformed)),

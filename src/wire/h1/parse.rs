@@ -3,8 +3,10 @@
 //! Pure: bytes in, a head or a refusal out. Refused are bare LF and CR, obs-fold, white space before the colon, control bytes, `Content-Length`
 //! beside `Transfer-Encoding`, lengths that differ or are not digits, and codings other than one `chunked`.
 
+use std::ops::Range;
+
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::{Method, StatusCode, Version};
 
 use crate::http::{Headers, Text};
@@ -33,6 +35,8 @@ pub enum HeadError {
     Method,
     /// A target with bytes that a target cannot have, or in a form that this method cannot have.
     Target,
+    /// CONNECT: this is no tunnel.
+    Connect,
     /// Neither HTTP/1.0 nor HTTP/1.1.
     Version,
     /// A line folded over two (RFC 9112 §5.2).
@@ -59,6 +63,7 @@ impl HeadError {
             Self::StartLine => "bad_start_line",
             Self::Method => "bad_method",
             Self::Target => "bad_target",
+            Self::Connect => "method_refused",
             Self::Version => "bad_version",
             Self::Fold => "folded_field",
             Self::FieldName => "bad_field_name",
@@ -75,6 +80,7 @@ impl HeadError {
         match self {
             Self::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Self::Connect => StatusCode::NOT_IMPLEMENTED,
             Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -105,6 +111,8 @@ pub struct RequestHead {
     pub version: Version,
     /// All fields as they came.
     pub headers: Headers,
+    /// The value of the last `Host`, as a slice of the head.
+    pub host: Option<Text>,
     /// How the body is framed.
     pub framing: Framing,
     /// What `Connection`, `Expect` and `Upgrade` ask for.
@@ -195,13 +203,14 @@ pub fn request(head: BytesMut, limits: &HeadLimits) -> Result<RequestHead, HeadE
         return Err(HeadError::TargetTooLong);
     }
     let target = Text::visible(head.slice(method_end + 1..target_end)).ok_or(HeadError::Target)?;
-    let (headers, noted) = fields(&head, line_end, limits)?;
+    let (headers, mut noted) = fields(&head, line_end, limits)?;
     let framing = match noted.framing(version)? {
         Framing::UntilClose => Framing::None,
         framing => framing,
     };
-    let wishes = noted.wishes(version, &headers);
-    Ok(RequestHead { method, target, version, headers, framing, wishes })
+    let wishes = noted.wishes(version);
+    let host = noted.host.and_then(Text::visible);
+    Ok(RequestHead { method, target, version, headers, host, framing, wishes })
 }
 
 /// Reads a response's head; `head` is all of it with the empty line.
@@ -242,7 +251,7 @@ pub fn trailers(section: BytesMut, limits: &HeadLimits) -> Result<Headers, HeadE
     let section = section.freeze();
     let mut headers = Headers::new();
     let mut at = 0;
-    while let Some((name, value, next)) = field(&section, at, limits)? {
+    while let Some(Field { name, value, next, .. }) = field(&section, at, limits)? {
         if headers.len() == limits.fields {
             return Err(HeadError::TooLarge);
         }
@@ -260,7 +269,8 @@ struct Noted {
     close: bool,
     keep_alive: bool,
     names_upgrade: bool,
-    upgrade: bool,
+    upgrade: Option<Bytes>,
+    host: Option<Bytes>,
     expects_continue: bool,
 }
 
@@ -272,19 +282,30 @@ fn fields(head: &Bytes, line_end: usize, limits: &HeadLimits) -> Result<(Headers
         return Err(HeadError::LineEnd);
     }
     at += 2;
-    while let Some((name, value, next)) = field(head, at, limits)? {
+    while let Some(field) = field(head, at, limits)? {
         if headers.len() == limits.fields {
             return Err(HeadError::TooLarge);
         }
-        noted.note(&name, &value)?;
+        noted.note(head, &field)?;
+        let Field { name, value, next, .. } = field;
         headers.append(name, value);
         at = next;
     }
     Ok((headers, noted))
 }
 
+/// A field line.
+struct Field {
+    name: HeaderName,
+    value: HeaderValue,
+    /// Where the value stands in the head; the value itself does not give its slice away.
+    place: Range<usize>,
+    /// Where the next line begins.
+    next: usize,
+}
+
 /// The field line that begins at `at`, and where the next one does; `None` at the empty line.
-fn field(head: &Bytes, at: usize, limits: &HeadLimits) -> Result<Option<(HeaderName, HeaderValue, usize)>, HeadError> {
+fn field(head: &Bytes, at: usize, limits: &HeadLimits) -> Result<Option<Field>, HeadError> {
     let rest = &head[at..];
     if rest.starts_with(b"\r\n") {
         return Ok(None);
@@ -307,12 +328,14 @@ fn field(head: &Bytes, at: usize, limits: &HeadLimits) -> Result<Option<(HeaderN
     let skip = value.iter().position(|byte| !blank(byte)).unwrap_or(value.len());
     let keep = value.iter().rposition(|byte| !blank(byte)).map_or(skip, |last| last + 1);
     let start = at + colon + 1;
-    let value = HeaderValue::from_maybe_shared(head.slice(start + skip..start + keep));
-    Ok(Some((name, value.map_err(|_| HeadError::FieldValue)?, at + end + 2)))
+    let place = start + skip..start + keep;
+    let value = HeaderValue::from_maybe_shared(head.slice(place.clone())).map_err(|_| HeadError::FieldValue)?;
+    Ok(Some(Field { name, value, place, next: at + end + 2 }))
 }
 
 impl Noted {
-    fn note(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<(), HeadError> {
+    fn note(&mut self, head: &Bytes, field: &Field) -> Result<(), HeadError> {
+        let Field { name, value, place, .. } = field;
         if *name == CONTENT_LENGTH {
             let length = digits(value.as_bytes()).ok_or(HeadError::ContentLength)?;
             if self.length.replace(length).is_some() {
@@ -330,7 +353,9 @@ impl Noted {
                 self.names_upgrade |= token.eq_ignore_ascii_case(b"upgrade");
             }
         } else if *name == UPGRADE {
-            self.upgrade = true;
+            self.upgrade = Some(head.slice(place.clone()));
+        } else if *name == HOST {
+            self.host = Some(head.slice(place.clone()));
         } else if *name == EXPECT {
             self.expects_continue |= value.as_bytes().eq_ignore_ascii_case(b"100-continue");
         }
@@ -352,12 +377,10 @@ impl Noted {
         !self.close && (version == Version::HTTP_11 || self.keep_alive)
     }
 
-    fn wishes(&self, version: Version, headers: &Headers) -> Wishes {
+    fn wishes(&mut self, version: Version) -> Wishes {
         // HTTP/1.0 knows neither (RFC 9110 §7.8, §10.1.1).
         let modern = version == Version::HTTP_11;
-        let wanted = modern && self.upgrade && self.names_upgrade;
-        let value = if wanted { headers.first(&UPGRADE) } else { None };
-        let upgrade = value.and_then(|value| Text::visible(Bytes::copy_from_slice(value.as_bytes())));
+        let upgrade = self.upgrade.take().filter(|_| modern && self.names_upgrade).and_then(Text::visible);
         let expects_continue = modern && self.expects_continue;
         Wishes { keep_alive: self.keep_alive(version), expects_continue, upgrade }
     }

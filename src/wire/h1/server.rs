@@ -188,8 +188,10 @@ impl<E: Exchanges> Connection<'_, E> {
 
     /// From a head to a request whose body reads from this connection.
     fn request(&self, head: RequestHead) -> Result<(Request, Asked), HeadError> {
-        let RequestHead { method, target, version, headers, framing, wishes } = head;
-        let (scheme, authority, target) = origin_form(&method, target, self.settings.scheme)?;
+        let RequestHead { method, target, version, headers, host, framing, wishes } = head;
+        let (scheme, named, target) = origin_form(&method, target, self.settings.scheme)?;
+        // The target's authority counts; that `Host` agrees is checked later.
+        let authority = if named.is_empty() { host.unwrap_or_default() } else { named };
         let switching = wishes.upgrade.is_some() && framing == Framing::None;
         let upgrade = wishes.upgrade.filter(|_| switching).map(Upgrade::Http1);
         let asked = Asked { head: method == Method::HEAD, version, keep_alive: wishes.keep_alive, switching };
@@ -278,7 +280,7 @@ fn origin_form(method: &Method, target: Text, scheme: Scheme) -> Result<(Scheme,
     let bytes = target.as_bytes();
     if *method == Method::CONNECT {
         // Authority form: we are no tunnel.
-        return Err(HeadError::Target);
+        return Err(HeadError::Connect);
     }
     if bytes.first() == Some(&b'/') || (bytes == b"*" && *method == Method::OPTIONS) {
         return Ok((scheme, Text::default(), Target::parse(target).ok_or(HeadError::Target)?));
