@@ -63,6 +63,7 @@ impl H2Origin {
                 let listener = TcpListener::from_std(listener).unwrap();
                 let script = Rc::new(script);
                 while let Ok((stream, _)) = listener.accept().await {
+                    stream.set_nodelay(true).unwrap();
                     connections.fetch_add(1, Ordering::SeqCst);
                     let (script, tls) = (Rc::clone(&script), tls.clone());
                     spawn_local(async move {
@@ -119,16 +120,22 @@ pub struct H2Answer {
 
 /// A client by prior knowledge.
 pub async fn h2_connect(address: SocketAddr) -> SendRequest<Bytes> {
-    h2_over(TcpStream::connect(address).await.unwrap()).await
+    h2_over(connect(address).await).await
 }
 
 /// A client by ALPN under TLS; the settings must offer `h2`.
 pub async fn h2_connect_tls(address: SocketAddr, name: &str, config: Arc<rustls::ClientConfig>) -> SendRequest<Bytes> {
-    let stream = TcpStream::connect(address).await.unwrap();
+    let stream = connect(address).await;
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let stream = tokio_rustls::TlsConnector::from(config).connect(name, stream).await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     h2_over(stream).await
+}
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
 }
 
 async fn h2_over<S: AsyncRead + AsyncWrite + Unpin + 'static>(stream: S) -> SendRequest<Bytes> {
