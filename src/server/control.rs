@@ -75,12 +75,17 @@ pub fn run(options: Options) -> ExitCode {
         Err(error) => return complain(&StartError::System(error)),
     };
     runtime.block_on(async {
+        // Before anybody is told that we are there: a signal that nothing waits for would end the process.
+        let signals = match Signals::new() {
+            Ok(signals) => signals,
+            Err(error) => return complain(&StartError::System(error)),
+        };
         match Control::start(options.source).await {
             Ok(control) => {
                 if let Some(ready) = options.ready {
                     ready(&control.addresses());
                 }
-                control.serve().await
+                control.serve(signals).await
             }
             Err(error) => complain(&error),
         }
@@ -144,11 +149,7 @@ impl Control {
         self.listeners.addresses()
     }
 
-    async fn serve(mut self) -> ExitCode {
-        let mut signals = match Signals::new() {
-            Ok(signals) => signals,
-            Err(error) => return complain(&StartError::System(error)),
-        };
+    async fn serve(mut self, mut signals: Signals) -> ExitCode {
         let mut look = tokio::time::interval(LOOK);
         let mut names = tokio::time::interval_at(tokio::time::Instant::now() + RESOLVE, RESOLVE);
         loop {
