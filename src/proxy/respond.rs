@@ -8,7 +8,8 @@ use crate::http::{Body, Headers, Response, negotiate};
 /// RFC 9209
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
-const OFFERS: [&str; 3] = ["text/plain", "text/html", "application/problem+json"];
+/// The last is for clients that take any JSON without knowing RFC 9457 by name.
+const OFFERS: [&str; 4] = ["text/plain", "text/html", "application/problem+json", "application/json"];
 
 /// The response to a fault. `accept` is the request's field; `id` stands in the body for whoever asks the operator.
 pub(super) fn fault(fault: &Fault, accept: Option<&HeaderValue>, id: Option<&HeaderValue>) -> Response {
@@ -21,7 +22,7 @@ pub(super) fn fault(fault: &Fault, accept: Option<&HeaderValue>, id: Option<&Hea
     let title = status.canonical_reason().unwrap_or("Error");
     let (kind, body) = match offer {
         Some(1) => ("text/html; charset=utf-8", html(status.as_u16(), title, fault.sentence(), id)),
-        Some(2) => ("application/problem+json", problem(status.as_u16(), title, fault.sentence(), id)),
+        Some(2 | 3) => ("application/problem+json", problem(status.as_u16(), title, fault.sentence(), id)),
         _ => ("text/plain; charset=utf-8", text(status.as_u16(), title, fault.sentence(), id)),
     };
     let mut response = Response::new(status).with_body(Body::full(body));
@@ -96,6 +97,7 @@ mod tests {
         let problem: serde_json::Value = serde_json::from_str(&body(Some("application/problem+json"))).expect("JSON");
         assert_eq!(problem["status"], 503);
         assert_eq!(problem["request_id"], "abc");
+        assert!(body(Some("application/json")).starts_with('{'));
         assert!(body(Some("image/png")).starts_with("503 "));
     }
 }
