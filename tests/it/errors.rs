@@ -97,6 +97,7 @@ fn a_chunked_body_that_is_malformed_reaches_no_end() {
         "5\r\nhelloX\r\n",
         "g\r\n",
         "5 \r\nhello\r\n",
+        "5 5\r\nhello\r\n",
         "fffffffffffffffff\r\n",
         "-1\r\n",
         "5;a\nb\r\nhello\r\n",

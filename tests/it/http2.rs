@@ -335,7 +335,8 @@ fn both_directions_flow_at_once_from_end_to_end() {
         let mut down = response.await.unwrap().into_body();
         for word in ["one", "two", "three"] {
             up.send_data(Bytes::from_static(word.as_bytes()), false).unwrap();
-            words.borrow_mut().push(down.data().await.unwrap().unwrap());
+            let echo = down.data().await.unwrap().unwrap();
+            words.borrow_mut().push(echo);
         }
         up.send_data(Bytes::new(), true).unwrap();
         assert!(h2_ends(&mut down).await);

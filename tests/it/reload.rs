@@ -193,7 +193,7 @@ fn a_hundred_reloads_under_load_lose_nothing() {
     let (first, second) = (Origin::answering(ok("first")), Origin::answering(ok("second")));
     let tunnel = Origin::scripted(crate::websocket::echo);
     let config = |number: usize| {
-        let endpoint = if number % 2 == 0 { first.address } else { second.address };
+        let endpoint = if number.is_multiple_of(2) { first.address } else { second.address };
         let routes: String = (0..20)
             .map(|route| format!("[[routes]]\npath = \"/{number}/{route}\"\nrespond = {{ status = 404 }}\n"))
             .collect();

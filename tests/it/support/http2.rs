@@ -69,10 +69,11 @@ impl H2Origin {
                     spawn_local(async move {
                         match tls {
                             None => serve(stream, script).await,
-                            Some(tls) => match tls.accept(stream).await {
-                                Ok(stream) => serve(stream, script).await,
-                                Err(_) => {}
-                            },
+                            Some(tls) => {
+                                if let Ok(stream) = tls.accept(stream).await {
+                                    serve(stream, script).await
+                                }
+                            }
                         }
                     });
                 }

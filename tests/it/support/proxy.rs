@@ -123,7 +123,8 @@ impl Proxy {
 
     /// Waits for the outcome of a reload that the log tells from that line on.
     pub fn wait_for_reload(&self, from: usize) -> Result<Value, Value> {
-        let line = self.wait_for(from, |line| matches!(message(line).as_str(), "reloaded" | "reload failed"));
+        let line =
+            self.wait_for(from, |line| message(line) == "reloaded" || message(line).starts_with("reload failed"));
         if line["message"] == "reloaded" { Ok(line) } else { Err(line) }
     }
 
