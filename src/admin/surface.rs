@@ -78,8 +78,10 @@ pub struct World {
 pub struct EndpointState {
     /// The address as the config has it.
     pub address: String,
-    /// One word: `up`, `down`, `ejected`, `draining`.
+    /// One word: `up`, `down`, `ejected`, `draining`, or `unknown` where nothing says anything.
     pub state: &'static str,
+    /// Why it is down or ejected, one word; empty where it is neither.
+    pub reason: &'static str,
     /// Exchanges that it works on, of all workers.
     pub in_flight: u64,
 }

@@ -62,7 +62,12 @@ impl Surface for Fake {
 
     fn endpoints(&self, upstream: &str) -> Vec<EndpointState> {
         assert_eq!(upstream, "api");
-        vec![EndpointState { address: "10.0.0.8:9000".to_owned(), state: "down", in_flight: 3 }]
+        vec![EndpointState {
+            address: "10.0.0.8:9000".to_owned(),
+            state: "down",
+            reason: "connect_refused",
+            in_flight: 3,
+        }]
     }
 
     fn metrics(&self) -> Arc<Metrics> {
@@ -179,8 +184,10 @@ async fn the_state_is_shown_and_secrets_are_not() {
         assert_eq!((&upstreams[0]["attempts"], &upstreams[0]["retries"]), (&json!(2), &json!(1)));
         let endpoints = &upstreams[0]["endpoints"];
         assert_eq!(endpoints[0]["state"], Value::Null, "nobody knows");
-        let expected =
-            json!({ "address": "10.0.0.8:9000", "weight": 2, "backup": true, "state": "down", "in_flight": 3 });
+        let expected = json!({
+            "address": "10.0.0.8:9000", "weight": 2, "backup": true,
+            "state": "down", "reason": "connect_refused", "in_flight": 3,
+        });
         assert_eq!(endpoints[1], expected);
 
         let routes = admin.json("/api/routes").await;

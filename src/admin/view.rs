@@ -96,6 +96,7 @@ fn endpoint(endpoint: &Endpoint, live: &[EndpointState]) -> Value {
         "weight": endpoint.weight,
         "backup": endpoint.backup,
         "state": live.map(|live| live.state),
+        "reason": live.map(|live| live.reason).filter(|reason| !reason.is_empty()),
         "in_flight": live.map(|live| live.in_flight),
     })
 }

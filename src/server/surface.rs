@@ -13,6 +13,7 @@ use crate::config::model;
 use crate::observe::log;
 use crate::observe::metrics::Metrics;
 use crate::snapshot::Cell;
+use crate::upstream::Moment;
 
 /// A reload that somebody asked for, and where the answer goes.
 pub(super) type Asked = oneshot::Sender<Result<u64, Refusal>>;
@@ -51,9 +52,11 @@ impl Surface for View {
         let snapshot = self.cell.load();
         let place = snapshot.model.upstreams.iter().position(|one| &*one.name == upstream);
         let members = place.and_then(|place| snapshot.upstreams.get(place)).map_or(&[][..], |seed| &seed.members);
+        let now = Moment::now();
         let state = |member: &crate::upstream::group::Member| EndpointState {
             address: member.endpoint.label.to_string(),
-            state: if member.endpoint.addresses_known() { "up" } else { "down" },
+            state: if member.endpoint.addresses_known() { member.endpoint.standing.state(now).label() } else { "down" },
+            reason: member.endpoint.standing.reason(now),
             in_flight: member.endpoint.in_flight() as u64,
         };
         members.iter().map(state).collect()

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
 
+use super::Standing;
 use crate::config::model::{EndpointAddress, ProxyProtocolVersion, Upstream as Model, UpstreamProtocol};
 use crate::tls::ClientTls;
 
@@ -62,6 +63,8 @@ pub struct Endpoint {
     pub host: Box<str>,
     /// What its name stands for at the moment; empty where that could not be found out.
     pub addresses: ArcSwap<Vec<SocketAddr>>,
+    /// Whether it should get exchanges.
+    pub standing: Standing,
     in_flight: AtomicUsize,
     connections: AtomicUsize,
 }
@@ -78,6 +81,7 @@ impl Endpoint {
             label: identity.address.to_string().into(),
             identity,
             addresses: ArcSwap::from_pointee(addresses),
+            standing: Standing::default(),
             in_flight: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
         })

@@ -7,10 +7,14 @@ pub mod balance;
 pub mod connect;
 pub mod endpoint;
 pub mod group;
+pub mod moment;
 pub mod pool;
 pub mod resolve;
+pub mod standing;
 
 pub use connect::ConnectFailure;
 pub use endpoint::{Endpoint, EndpointIdentity, InFlight};
 pub use group::{Seed, Upstream, Upstreams};
+pub use moment::Moment;
 pub use pool::Pool;
+pub use standing::{Standing, State, Verdict};
