@@ -1,5 +1,6 @@
 //! To an endpoint and back: attempts, and what may be tried again.
 
+use std::fmt;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use super::worker::World;
 use crate::config::model::ProxyProtocolVersion;
 use crate::http::sanitize::{self, CleanRequest, CleanResponse};
 use crate::http::{Body, Request, Response, Scheme};
+use crate::observe::{Observer, UpstreamId};
 use crate::snapshot::Route;
 use crate::upstream::group::Tried;
 use crate::upstream::pool::Lane;
@@ -51,6 +53,35 @@ struct Attempt<'a> {
 struct Failed {
     failure: Failure,
     reused: bool,
+}
+
+/// A connection to an endpoint, as the metrics see it: open until this is dropped.
+struct Counted {
+    observer: Rc<Observer>,
+    upstream: Option<UpstreamId>,
+}
+
+impl Counted {
+    fn begin(observer: &Rc<Observer>, upstream: Option<UpstreamId>) -> Self {
+        if let Some(upstream) = upstream {
+            observer.metrics().upstream_opened(upstream);
+        }
+        Self { observer: observer.clone(), upstream }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(upstream) = self.upstream {
+            self.observer.metrics().upstream_closed(upstream);
+        }
+    }
+}
+
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Counted").field("upstream", &self.upstream).finish()
+    }
 }
 
 impl Forward<'_> {
@@ -147,7 +178,7 @@ impl Forward<'_> {
             }
             return Ok(lane);
         }
-        let opening = pool.open(front.as_deref());
+        let opening = pool.open(front.as_deref(), || Box::new(Counted::begin(&self.client.worker.observer, upstream)));
         let opened = match until {
             Some(until) => match tokio::time::timeout_at(until.into(), opening).await {
                 Ok(opened) => opened,
@@ -155,8 +186,8 @@ impl Forward<'_> {
             },
             None => opening.await,
         };
-        if let Some(upstream) = upstream {
-            if opened.is_ok() { metrics.upstream_opened(upstream) } else { metrics.upstream_failed(upstream) }
+        if let (Err(_), Some(upstream)) = (&opened, upstream) {
+            metrics.upstream_failed(upstream);
         }
         ticket.exchange.connected = Some(Instant::now());
         opened.map_err(Fault::Connect)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Endpoint;
 use super::connect::{self, ConnectFailure, Opened};
-use crate::wire::h1::client::{Connection, Home};
+use crate::wire::h1::client::{Connection, Held, Home};
 use crate::wire::h2::client::{Connections, Sender};
 
 /// What a config says about the connections of an endpoint.
@@ -93,11 +93,15 @@ impl Pool {
         }
     }
 
-    /// A new connection.
+    /// A new connection. `front` is sent before anything else; `count` is called once it stands, and what it gives is dropped with it.
     ///
     /// # Errors
     /// [`ConnectFailure`]
-    pub async fn open(&self, front: Option<&[u8]>) -> Result<Lane, ConnectFailure> {
+    pub async fn open(
+        &self,
+        front: Option<&[u8]>,
+        count: impl FnOnce() -> Box<dyn Held>,
+    ) -> Result<Lane, ConnectFailure> {
         let PoolLimits { connect_timeout, max_connections, .. } = self.limits.get();
         let opening = connect::open(&self.endpoint, max_connections, front);
         let opened = match connect_timeout {
@@ -105,6 +109,7 @@ impl Pool {
             None => opening.await?,
         };
         let Opened { stream, connected, http2 } = opened;
+        let held = Box::new((connected, count()));
         let tls = self.endpoint.identity.tls.is_some();
         let speaks_http2 = match self.endpoint.identity.protocol {
             crate::config::model::UpstreamProtocol::Http1 => false,
@@ -112,10 +117,10 @@ impl Pool {
             crate::config::model::UpstreamProtocol::Auto => tls && http2,
         };
         if speaks_http2 {
-            let sender = self.http2.begin(stream, Box::new(connected)).await.map_err(ConnectFailure::Other)?;
+            let sender = self.http2.begin(stream, held).await.map_err(ConnectFailure::Other)?;
             return Ok(Lane::Http2(sender));
         }
-        Ok(Lane::Http1(Connection::new(stream, Box::new(connected))))
+        Ok(Lane::Http1(Connection::new(stream, held)))
     }
 
     /// Closes what has been idle for too long, or has been closed by the endpoint.
