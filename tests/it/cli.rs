@@ -4,7 +4,9 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use crate::support::{Edge, Folder, Origin, Proxy, Wire, config_command, eventually, ok, outcome, try_start};
+use crate::support::{
+    Authority, Edge, Folder, Origin, Proxy, Wire, config_command, eventually, ok, outcome, try_start,
+};
 
 fn tidegate(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
@@ -31,6 +33,25 @@ upstream = "ap"
         assert!(said.contains(expected), "{expected}:\n{said}");
     }
     assert!(!said.contains('\x1b'), "colours only on a terminal");
+}
+
+#[test]
+fn the_configs_that_we_give_away_are_right() {
+    let (folder, authority) = (Folder::new(), Authority::new());
+    std::fs::create_dir_all(folder.path().join("static")).unwrap();
+    authority.issue(&["example.com", "www.example.com"]).write(&folder, "example.com");
+    let here = folder.path().to_str().unwrap();
+    for name in ["minimal.toml", "sidecar.toml", "edge.toml", "reference.toml", "demo.toml"] {
+        let mut check = tidegate(&["check", "-c", &format!("{}/config/{name}", env!("CARGO_MANIFEST_DIR"))]);
+        check.envs([
+            ("DEMO_ORIGIN_1", "127.0.0.1:1"),
+            ("DEMO_ORIGIN_2", "127.0.0.1:2"),
+            ("CERTS", here),
+            ("WWW", here),
+        ]);
+        let (code, _, said) = outcome(&mut check);
+        assert_eq!(code, 0, "{name}: {said}");
+    }
 }
 
 #[test]

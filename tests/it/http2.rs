@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 
 use crate::support::{
     Edge, Gate, H2Origin, Origin, Proxy, block_on, eventually, h2_ask, h2_body, h2_connect, h2_ends, h2_reason, ok,
@@ -227,7 +227,99 @@ fn a_response_that_breaks_off_resets_the_stream() {
 }
 
 #[test]
-fn interim_responses_and_trailers_pass() {
+fn early_hints_pass_ahead_of_the_response() {
+    let origin = Origin::answering(format!("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n{}", ok("page")));
+    let proxy = Edge::to(origin.address).start();
+    block_on(async {
+        let mut client = h2_connect(proxy.addr("web")).await.ready().await.unwrap();
+        let (mut response, _) = client.send_request(get("/"), true).unwrap();
+        let hints = std::future::poll_fn(|cx| response.poll_informational(cx)).await.unwrap().unwrap();
+        assert_eq!(
+            (hints.status().as_u16(), &hints.headers()["link"]),
+            (103, &"</a.css>".parse::<HeaderValue>().unwrap())
+        );
+        assert_eq!(h2_body(response.await.unwrap().into_body()).await.unwrap().0, b"page");
+    });
+}
+
+#[test]
+fn the_origin_decides_about_a_body_that_the_client_holds_back() {
+    let origin = Origin::scripted(|visit| {
+        assert_eq!(visit.request.header("expect"), Some("100-continue"));
+        visit.send("HTTP/1.1 100 Continue\r\n\r\n");
+        let body = visit.read_body().text();
+        visit.send(ok(&body));
+    });
+    let proxy = Edge::to(origin.address).start();
+    block_on(async {
+        let mut client = h2_connect(proxy.addr("web")).await.ready().await.unwrap();
+        let request = Request::post("http://a/").header("expect", "100-continue").body(()).unwrap();
+        let (mut response, mut stream) = client.send_request(request, false).unwrap();
+        let interim = std::future::poll_fn(|cx| response.poll_informational(cx)).await.unwrap().unwrap();
+        assert_eq!(interim.status(), 100);
+        stream.send_data("body".into(), true).unwrap();
+        assert_eq!(h2_body(response.await.unwrap().into_body()).await.unwrap().0, b"body");
+    });
+}
+
+#[test]
+fn an_idle_connection_is_told_to_go() {
+    let origin = Origin::answering(ok("x"));
+    let proxy = Edge::to(origin.address).listener("idle_timeout = \"300ms\"").start();
+    block_on(async {
+        let stream = tokio::net::TcpStream::connect(proxy.addr("web")).await.unwrap();
+        let (client, connection) = h2::client::handshake(stream).await.unwrap();
+        let connection = tokio::task::spawn_local(connection);
+        assert_eq!(h2_ask(&client, get("/"), b"").await.unwrap().status, 200);
+        tokio::time::timeout(std::time::Duration::from_secs(8), connection)
+            .await
+            .expect("an end in time")
+            .unwrap()
+            .unwrap();
+    });
+}
+
+#[test]
+fn a_request_body_that_stops_ends_its_stream_alone() {
+    let origin = Origin::answering(ok("x"));
+    let proxy = Edge::to(origin.address).listener("request_body_timeout = \"300ms\"").start();
+    block_on(async {
+        let client = h2_connect(proxy.addr("web")).await;
+        let mut sender = client.clone().ready().await.unwrap();
+        let (response, mut stream) = sender.send_request(Request::post("http://a/").body(()).unwrap(), false).unwrap();
+        stream.send_data("half".into(), false).unwrap();
+        match tokio::time::timeout(std::time::Duration::from_secs(8), response).await.expect("an end in time") {
+            Ok(response) => assert_eq!(response.status(), 408),
+            Err(error) => assert!(error.is_reset(), "{error}"),
+        }
+        assert_eq!(h2_ask(&client, get("/"), b"").await.unwrap().status, 200);
+    });
+}
+
+#[test]
+fn a_client_that_takes_no_byte_is_let_go() {
+    let gone = Gate::new();
+    let origin = Origin::scripted({
+        let gone = gone.clone();
+        move |visit| {
+            visit.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+            let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+            while visit.wire.try_send(&chunk).is_ok() {}
+            gone.open();
+        }
+    });
+    let proxy = Edge::to(origin.address).listener("write_timeout = \"300ms\"").start();
+    block_on(async {
+        let mut client = h2_connect(proxy.addr("web")).await.ready().await.unwrap();
+        let (response, _) = client.send_request(get("/"), true).unwrap();
+        // Taken, and never read: the window of the stream stays shut.
+        let _response = response.await.unwrap();
+        tokio::task::spawn_blocking(move || gone.wait()).await.unwrap();
+    });
+}
+
+#[test]
+fn trailers_pass() {
     let origin = Origin::answering(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 3\r\n\r\n",
     );

@@ -20,4 +20,5 @@ mod reload;
 mod routing;
 mod timeouts;
 mod tls;
+mod upstreams;
 mod websocket;
