@@ -19,7 +19,7 @@ use crate::wire::{Answer, Refused, Task};
 
 /// Answers one request.
 pub(super) async fn run(client: &Client, request: Request, task: Task) -> Answer {
-    let world = client.worker.world();
+    let world = client.worker.world_of(client.listener);
     let mut ticket =
         Ticket::new(entry::begin(client, &request), entry::accepts(&request), &client.worker, task.clone());
     let answered = steps(client, &world, request, &mut ticket, &task).await;

@@ -1,13 +1,14 @@
 //! What a worker thread has: its view of the snapshot, its connections to endpoints, its counters and its log.
 
 use std::cell::{Cell as Local, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::http::date::DateField;
 use crate::http::request_id::RequestIds;
-use crate::observe::Observer;
+use crate::observe::{ListenerId, Observer};
 use crate::snapshot::{Cell, Snapshot};
 use crate::upstream::Upstreams;
 use crate::upstream::balance::Draw;
@@ -26,6 +27,8 @@ pub struct Worker {
     cell: Arc<Cell>,
     generation: Local<u64>,
     world: RefCell<Rc<World>>,
+    /// For listeners that have left the config and whose connections still finish: the last world that knew them.
+    departed: RefCell<HashMap<ListenerId, Rc<World>>>,
     draw: RefCell<Draw>,
     /// Its counters and its access log.
     pub observer: Rc<Observer>,
@@ -43,6 +46,7 @@ impl Worker {
         Rc::new(Self {
             generation: Local::new(snapshot.generation),
             world: RefCell::new(Rc::new(World { snapshot, upstreams })),
+            departed: RefCell::default(),
             draw: RefCell::new(Draw::new(seed)),
             observer,
             ids: RequestIds::new(),
@@ -59,12 +63,32 @@ impl Worker {
         self.world.borrow().clone()
     }
 
+    /// The world as connections of that listener see it: once the listener has left the config, the last one that knew it.
+    pub fn world_of(&self, listener: ListenerId) -> Rc<World> {
+        let world = self.world();
+        if world.snapshot.listener(listener).is_some() {
+            return world;
+        }
+        self.departed.borrow().get(&listener).cloned().unwrap_or(world)
+    }
+
+    /// The last connection of a listener that had left is gone.
+    pub fn forget(&self, listener: ListenerId) {
+        self.departed.borrow_mut().remove(&listener);
+    }
+
     /// Takes the snapshot in force: endpoints that stayed keep their connections, the others are retired.
     pub fn follow(&self) {
         let snapshot = self.cell.load();
         self.generation.set(snapshot.generation);
         let seed = self.random();
         let mut world = self.world.borrow_mut();
+        let mut departed = self.departed.borrow_mut();
+        for listener in &world.snapshot.listeners {
+            if snapshot.listener(listener.id).is_none() {
+                departed.insert(listener.id, world.clone());
+            }
+        }
         let upstreams = world.upstreams.follow(&snapshot.upstreams, seed);
         *world = Rc::new(World { snapshot, upstreams });
     }

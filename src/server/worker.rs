@@ -97,7 +97,7 @@ struct Serving {
     worker: Rc<Worker>,
     listening: HashMap<Key, Listening>,
     /// Sockets that are closed, with connections that finish.
-    draining: Vec<Rc<Drain>>,
+    draining: Vec<(ListenerId, Rc<Drain>)>,
 }
 
 impl Serving {
@@ -119,7 +119,7 @@ impl Serving {
                 },
                 _ = sweep.tick() => {
                     self.worker.sweep(Instant::now());
-                    self.draining.retain(|drain| drain.connections() > 0);
+                    self.forget_drained();
                 }
             }
         };
@@ -141,7 +141,20 @@ impl Serving {
 
     fn connections(&self) -> usize {
         let listening = self.listening.values().map(|listening| &listening.drain);
-        listening.chain(&self.draining).map(|drain| drain.connections()).sum()
+        listening.chain(self.draining.iter().map(|(_, drain)| drain)).map(|drain| drain.connections()).sum()
+    }
+
+    /// Lets go of the worlds of listeners that have left, once their last connection is gone.
+    fn forget_drained(&mut self) {
+        let gone = |drain: &Rc<Drain>| drain.connections() == 0;
+        let finished: Vec<_> = self.draining.iter().filter(|(_, drain)| gone(drain)).map(|(id, _)| *id).collect();
+        self.draining.retain(|(_, drain)| !gone(drain));
+        for id in finished {
+            // The same listener may drain a second time.
+            if !self.draining.iter().any(|(other, _)| *other == id) {
+                self.worker.forget(id);
+            }
+        }
     }
 
     fn take(&mut self, order: Order) {
@@ -155,7 +168,7 @@ impl Serving {
             Order::Unlisten { key } => {
                 if let Some(listening) = self.listening.remove(&key) {
                     listening.drain.begin();
-                    self.draining.push(listening.drain);
+                    self.draining.push((listening.id.get(), listening.drain));
                 }
             }
             Order::Follow { done } => {
@@ -190,8 +203,8 @@ impl Serving {
 
 /// Gives a connection its task, or closes it.
 fn begin(worker: &Rc<Worker>, id: ListenerId, accepted: Accepted, gate: &Arc<Gate>, drain: &Rc<Drain>) {
-    let world = worker.world();
-    // Out of the config between two looks: the socket closes in a moment.
+    // Where it has left the config, this takes what was in the queue of its socket.
+    let world = worker.world_of(id);
     let Some((_, listener)) = world.snapshot.listener(id) else { return };
     let Some(place) = gate.enter(listener.limits.max_connections) else {
         return worker.observer.metrics().connection_refused(id, Refused::MaxConnections);

@@ -21,11 +21,14 @@ use crate::http::{Body, Request, Scheme, Target, Text, Upgrade};
 use crate::wire::buffers::{give_back, poll_fill};
 use crate::wire::exchange::{Answer, DrainWatch, Exchanges, Refused, Task};
 use crate::wire::stream::Stream;
-use crate::wire::timer::{Timer, deadline};
+use crate::wire::timer::{Timer, deadline, earlier};
 use crate::wire::writer::Writer;
 
 /// What HTTP/2 begins with (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How long a connection that is new when draining begins may take to send its request.
+const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// Limits and timeouts of one connection.
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +133,7 @@ impl<E: Exchanges> Connection<'_, E> {
         let mut scan = HeadScan::default();
         let mut due: Option<Instant> = None;
         let mut begun = false;
+        let mut leaving: Option<Instant> = None;
         poll_fn(|cx| {
             let inbound = &mut *self.inbound.borrow_mut();
             loop {
@@ -143,9 +147,6 @@ impl<E: Exchanges> Connection<'_, E> {
                 } else if let Some(next) = self.scan(&mut scan, &mut inbound.read) {
                     return Poll::Ready(next);
                 }
-                if inbound.read.is_empty() && self.watch.is_draining() {
-                    return Poll::Ready(Next::Closed);
-                }
                 if !begun && !inbound.read.is_empty() {
                     begun = true;
                     due = deadline(Instant::now(), self.settings.head_timeout);
@@ -155,6 +156,13 @@ impl<E: Exchanges> Connection<'_, E> {
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Next::Closed),
                     Poll::Ready(Ok(_)) => {}
                     Poll::Pending => {
+                        if !begun && self.watch.is_draining() {
+                            if !first {
+                                return Poll::Ready(Next::Closed);
+                            }
+                            // It was accepted, and its request is on the way.
+                            due = earlier(due, Some(*leaving.get_or_insert_with(|| Instant::now() + LAST_CALL)));
+                        }
                         if due.is_none() && !begun {
                             // The first request has as long as any other to begin.
                             due = deadline(Instant::now(), self.settings.idle_timeout);
