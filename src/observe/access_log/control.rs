@@ -180,7 +180,7 @@ impl AccessLog {
     /// Waits until the writer has taken what was handed over.
     pub(crate) fn settle(&self) {
         let (done, wait) = sync_channel(1);
-        self.order(Order::Settle(done));
+        self.queue.messages.send(Message::Settle(done)).expect("the writer lives");
         wait.recv().expect("the writer lives");
     }
 }

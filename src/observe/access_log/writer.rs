@@ -25,6 +25,9 @@ pub(crate) enum Message {
     Batch(Batch),
     /// There is an order.
     Wake,
+    /// Say that everything before this has been written.
+    #[cfg(test)]
+    Settle(SyncSender<()>),
 }
 
 /// Whole lines of one worker.
@@ -42,9 +45,6 @@ pub(crate) enum Order {
     Use(AccessSink, Option<File>),
     /// Open the file anew.
     Reopen,
-    /// Write what is in the queue and say so.
-    #[cfg(test)]
-    Settle(SyncSender<()>),
     /// Write what is in the queue and end.
     Stop(SyncSender<()>),
 }
@@ -105,13 +105,6 @@ impl Writer {
                 self.sink = sink;
             }
             Order::Reopen => self.reopen(),
-            #[cfg(test)]
-            Order::Settle(done) => {
-                while let Ok(message) = self.messages.try_recv() {
-                    self.take(message);
-                }
-                done.send(()).expect("a test waits");
-            }
             Order::Stop(_) => {}
         }
     }
@@ -129,7 +122,12 @@ impl Writer {
     }
 
     fn take(&mut self, message: Message) {
-        let Message::Batch(mut batch) = message else { return };
+        let mut batch = match message {
+            Message::Batch(batch) => batch,
+            Message::Wake => return,
+            #[cfg(test)]
+            Message::Settle(done) => return done.send(()).expect("a test waits"),
+        };
         let written = if batch.destination.sink == self.sink {
             self.output.as_mut().is_some_and(|output| output.write(&batch.text, batch.lines))
         } else {
