@@ -58,6 +58,11 @@ impl Stream {
         self
     }
 
+    /// Whether there is TLS.
+    pub fn is_tls(&self) -> bool {
+        !matches!(self.kind, Kind::Plain(_))
+    }
+
     /// The protocol that ALPN agreed on.
     pub fn alpn(&self) -> Option<&[u8]> {
         match &self.kind {

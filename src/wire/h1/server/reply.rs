@@ -150,9 +150,9 @@ impl<E: Exchanges> Connection<'_, E> {
         if lingers {
             linger(inbound).await;
         } else {
-            // TLS says goodbye; for TCP the close does.
+            // TLS says goodbye; for a plain stream its close does, and spares a call.
             poll_fn(|cx| {
-                if let Some(io) = &mut inbound.borrow_mut().io {
+                if let Some(io) = inbound.borrow_mut().io.as_mut().filter(|io| io.is_tls()) {
                     let _ = Pin::new(io).poll_shutdown(cx);
                 }
                 Poll::Ready(())
