@@ -9,10 +9,10 @@ use http::header::{
 };
 use http::{HeaderValue, Method, StatusCode};
 
-use super::body::{FileBody, Piece};
+use super::body::FileBody;
 use super::folder::Opened;
-use super::multipart;
 use crate::http::conditional::{self, Validators, Verdict};
+use crate::http::multipart::{self, Piece};
 use crate::http::negotiate::Coding;
 use crate::http::range::{self, Selection, Span};
 use crate::http::{Body, Headers, Response, date};

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::folder;
+use crate::http::multipart::Piece;
 use crate::http::{BodyError, BodyStream, Frame, Length};
 
 /// Octets of a read for a client that is slow or new: that much memory a slow client can hold.
@@ -21,15 +22,6 @@ const SMALL_READ: u64 = 64 * 1024;
 const LARGE_READ: u64 = 256 * 1024;
 /// Whoever comes for the next octets within this time keeps up; reading ahead is for nobody else.
 const QUICK: Duration = Duration::from_millis(100);
-
-/// A part of a body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
-    /// Octets that are here.
-    Ready(Bytes),
-    /// So many octets of the file from that offset on.
-    Part { offset: u64, octets: u64 },
-}
 
 /// A body made of parts of one file.
 #[derive(Debug)]
@@ -85,15 +77,6 @@ impl FileBody {
         self.pieces.clear();
         self.left = 0;
         Poll::Ready(Some(Err(BodyError::Source)))
-    }
-}
-
-impl Piece {
-    fn octets(&self) -> u64 {
-        match self {
-            Self::Ready(bytes) => bytes.len() as u64,
-            Self::Part { octets, .. } => *octets,
-        }
     }
 }
 

@@ -18,7 +18,6 @@ mod action;
 mod answer;
 mod body;
 mod folder;
-mod multipart;
 mod name;
 mod types;
 

@@ -4,38 +4,126 @@
 //! that, a flat list beats a hash map: nothing is hashed, order is kept, and one allocation holds all fields.
 //! Names and values are the `http` crate's, so that a value from the network was checked when it was made.
 
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Fields of one message, in the order in which they arrived or were added.
 #[derive(Clone, Debug, Default)]
 pub struct Headers {
+    /// In front of the others; copied when one of them is to change.
+    shared: Option<Arc<SharedFields>>,
     fields: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Fields that many messages begin with, and how they look in HTTP/1. They have memory of their own: what they were copied from is free.
+#[derive(Debug)]
+pub struct SharedFields {
+    fields: Box<[(HeaderName, HeaderValue)]>,
+    /// Each field as a line, but for `Content-Length`.
+    lines: Bytes,
+}
+
+impl SharedFields {
+    /// A copy of these fields.
+    pub fn copy(headers: &Headers) -> Arc<Self> {
+        let lengths = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+        let mut lines = BytesMut::with_capacity(lengths.sum());
+        let mut places = Vec::with_capacity(headers.len());
+        let apart = |(name, _): &(&HeaderName, &HeaderValue)| **name == CONTENT_LENGTH;
+        for (name, value) in headers.iter().filter(|field| !apart(field)) {
+            lines.put_slice(name.as_str().as_bytes());
+            lines.put_slice(b": ");
+            let start = lines.len();
+            lines.put_slice(value.as_bytes());
+            places.push((name.clone(), start..lines.len()));
+            lines.put_slice(b"\r\n");
+        }
+        let lines = lines.freeze();
+        // A value was checked when it was made, and its copy is the same.
+        let value = |place| HeaderValue::from_maybe_shared(lines.slice(place)).ok();
+        let copied = places.into_iter().filter_map(|(name, place)| Some((name, value(place)?)));
+        let own = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
+        let lengths = headers.iter().filter(apart).filter_map(|(name, value)| Some((name.clone(), own(value)?)));
+        Arc::new(Self { fields: copied.chain(lengths).collect(), lines })
+    }
+
+    /// Name and value of each field.
+    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.fields.iter().map(|(name, value)| (name, value))
+    }
+
+    /// The value of the first field of that name.
+    pub fn first(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.iter().find(|(n, _)| *n == name).map(|(_, value)| value)
+    }
+
+    /// The fields as lines of HTTP/1, without `Content-Length`.
+    pub fn lines(&self) -> &[u8] {
+        &self.lines
+    }
+
+    /// Octets of memory that it takes.
+    pub fn weight(&self) -> usize {
+        let names = self.fields.iter().map(|(name, _)| name.as_str().len());
+        self.lines.len() + self.fields.len() * size_of::<(HeaderName, HeaderValue)>() + names.sum::<usize>() + 64
+    }
 }
 
 impl Headers {
     /// An empty list; nothing is allocated.
     pub const fn new() -> Self {
-        Self { fields: Vec::new() }
+        Self { shared: None, fields: Vec::new() }
     }
 
     /// An empty list with room for `fields` fields.
     pub fn with_capacity(fields: usize) -> Self {
-        Self { fields: Vec::with_capacity(fields) }
+        Self { shared: None, fields: Vec::with_capacity(fields) }
+    }
+
+    /// These fields, and room for so many behind them.
+    pub fn over(shared: Arc<SharedFields>, fields: usize) -> Self {
+        Self { shared: Some(shared), fields: Vec::with_capacity(fields) }
+    }
+
+    /// The fields in front that are shared, and the others.
+    pub fn parts(&self) -> (Option<&SharedFields>, &[(HeaderName, HeaderValue)]) {
+        (self.shared.as_deref(), &self.fields)
+    }
+
+    fn in_front(&self) -> &[(HeaderName, HeaderValue)] {
+        self.shared.as_ref().map_or(&[], |shared| &shared.fields)
+    }
+
+    /// Makes the fields in front its own.
+    fn own(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            let behind = std::mem::take(&mut self.fields);
+            self.fields.reserve(shared.fields.len() + behind.len() + 4);
+            self.fields.extend_from_slice(&shared.fields);
+            self.fields.extend(behind);
+        }
+    }
+
+    fn all_fields(&self) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
+        self.in_front().iter().chain(&self.fields)
     }
 
     /// How many fields there are; a name that occurs twice counts twice.
     pub fn len(&self) -> usize {
-        self.fields.len()
+        self.in_front().len() + self.fields.len()
     }
 
     /// Whether there is no field.
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+        self.len() == 0
     }
 
     /// The value of the first field of that name.
     pub fn first(&self, name: &HeaderName) -> Option<&HeaderValue> {
-        self.fields.iter().find(|(n, _)| n == name).map(|(_, v)| v)
+        self.all_fields().find(|(n, _)| n == name).map(|(_, v)| v)
     }
 
     /// The value of the first field of that name, where it is visible ASCII.
@@ -45,12 +133,12 @@ impl Headers {
 
     /// All values of that name, in order.
     pub fn all<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a HeaderValue> + 'a {
-        self.fields.iter().filter(move |(n, _)| n == name).map(|(_, v)| v)
+        self.all_fields().filter(move |(n, _)| n == name).map(|(_, v)| v)
     }
 
     /// Whether a field of that name is there.
     pub fn contains(&self, name: &HeaderName) -> bool {
-        self.fields.iter().any(|(n, _)| n == name)
+        self.all_fields().any(|(n, _)| n == name)
     }
 
     /// Adds a field behind the others, whatever is there already.
@@ -60,6 +148,7 @@ impl Headers {
 
     /// Sets a field: the first of that name takes the value and the others of that name go; it is added where there was none.
     pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        self.own_if_in_front(&name);
         let Some(at) = self.fields.iter().position(|(n, _)| *n == name) else {
             self.fields.push((name, value));
             return;
@@ -74,6 +163,7 @@ impl Headers {
 
     /// Removes all fields of that name and says whether there was one.
     pub fn remove(&mut self, name: &HeaderName) -> bool {
+        self.own_if_in_front(name);
         let before = self.fields.len();
         self.fields.retain(|(n, _)| n != name);
         before != self.fields.len()
@@ -81,28 +171,36 @@ impl Headers {
 
     /// Keeps the fields for which `keep` says so.
     pub fn retain(&mut self, mut keep: impl FnMut(&HeaderName, &HeaderValue) -> bool) {
+        self.own();
         self.fields.retain(|(name, value)| keep(name, value));
+    }
+
+    fn own_if_in_front(&mut self, name: &HeaderName) {
+        if self.in_front().iter().any(|(n, _)| n == name) {
+            self.own();
+        }
     }
 
     /// Removes every field; the room stays.
     pub fn clear(&mut self) {
+        self.shared = None;
         self.fields.clear();
     }
 
     /// Name and value of each field, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.fields.iter().map(|(name, value)| (name, value))
+        self.all_fields().map(|(name, value)| (name, value))
     }
 
     /// Octets of all fields by the measure of RFC 9113 §6.5.2: name, value and 32 for each.
     pub fn list_size(&self) -> usize {
-        self.fields.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
+        self.all_fields().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
     }
 }
 
 impl FromIterator<(HeaderName, HeaderValue)> for Headers {
     fn from_iter<T: IntoIterator<Item = (HeaderName, HeaderValue)>>(fields: T) -> Self {
-        Self { fields: fields.into_iter().collect() }
+        Self { shared: None, fields: fields.into_iter().collect() }
     }
 }
 
@@ -120,13 +218,14 @@ impl From<HeaderMap> for Headers {
                 fields.push((name.clone(), value));
             }
         }
-        Self { fields }
+        Self { shared: None, fields }
     }
 }
 
 /// To the map that the `h2` crate takes.
 impl From<Headers> for HeaderMap {
-    fn from(headers: Headers) -> Self {
+    fn from(mut headers: Headers) -> Self {
+        headers.own();
         let mut map = HeaderMap::with_capacity(headers.fields.len());
         for (name, value) in headers.fields {
             map.append(name, value);
@@ -153,6 +252,28 @@ mod tests {
         headers.set(ACCEPT, value("c"));
         let seen: Vec<_> = headers.iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap_or(""))).collect();
         assert_eq!(seen, [("accept", "c"), ("host", "h")]);
+    }
+
+    #[test]
+    fn shared_fields_stay_as_they_are() {
+        let original: Headers =
+            [(ACCEPT, value("a")), (CONTENT_LENGTH, value("7")), (HOST, value("h")), (ACCEPT, value("b"))]
+                .into_iter()
+                .collect();
+        let shared = SharedFields::copy(&original);
+        assert_eq!(shared.lines(), b"accept: a\r\nhost: h\r\naccept: b\r\n");
+        let mut headers = Headers::over(shared.clone(), 1);
+        headers.append(COOKIE, value("c"));
+        assert_eq!((headers.len(), headers.all(&ACCEPT).count(), headers.text(&CONTENT_LENGTH)), (5, 2, Some("7")));
+        assert!(!headers.remove(&COOKIE) || headers.parts().0.is_some());
+        let mut changed = headers.clone();
+        changed.set(HOST, value("other"));
+        assert!(changed.remove(&ACCEPT) && changed.parts().0.is_none());
+        assert_eq!(
+            (changed.text(&HOST), headers.text(&HOST), shared.first(&HOST)),
+            (Some("other"), Some("h"), Some(&value("h")))
+        );
+        assert_eq!(HeaderMap::from(headers).len(), 4);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod forwarded;
 mod headers;
 pub mod hop;
 mod message;
+pub mod multipart;
 pub mod negotiate;
 pub mod normal;
 pub mod path;

@@ -68,7 +68,10 @@ pub enum End {
 
 /// What the task of an exchange and whoever answers share. Clones are the same.
 #[derive(Clone, Debug)]
-pub struct Task(Rc<Shared>);
+pub struct Task {
+    shared: Rc<Shared>,
+    timer: Timer,
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -76,48 +79,52 @@ struct Shared {
     interims: RefCell<Vec<Interim>>,
     takes_interims: Cell<bool>,
     received: Cell<u64>,
-    timer: Timer,
 }
 
 impl Task {
     /// For a task that has that timer.
     pub fn new(timer: Timer) -> Self {
         let (interims, takes_interims, received) = (RefCell::default(), Cell::new(true), Cell::new(0));
-        Self(Rc::new(Shared { interims, takes_interims, received, timer }))
+        Self { shared: Rc::new(Shared { interims, takes_interims, received }), timer }
+    }
+
+    /// The same exchange with a timer of its own, for a part of it that may go on in another task.
+    pub fn apart(&self) -> Self {
+        Self { shared: self.shared.clone(), timer: Timer::new() }
     }
 
     /// The task's timer.
     pub fn timer(&self) -> &Timer {
-        &self.0.timer
+        &self.timer
     }
 
     /// Octets of the request's body that were read so far.
     pub fn received(&self) -> u64 {
-        self.0.received.get()
+        self.shared.received.get()
     }
 
     /// Counts octets of the request's body.
     pub(super) fn receive(&self, octets: usize) {
-        self.0.received.set(self.0.received.get() + octets as u64);
+        self.shared.received.set(self.shared.received.get() + octets as u64);
     }
 
     /// Another exchange begins; HTTP/1.0 takes no 1xx (RFC 9110 §15.2).
     pub(super) fn begin(&self, takes_interims: bool) {
-        self.0.received.set(0);
-        self.0.takes_interims.set(takes_interims);
-        self.0.interims.borrow_mut().clear();
+        self.shared.received.set(0);
+        self.shared.takes_interims.set(takes_interims);
+        self.shared.interims.borrow_mut().clear();
     }
 
     /// Puts a 1xx response for the client; the task sends it on when it is polled the next time.
     pub fn put_interim(&self, interim: Interim) {
-        if self.0.takes_interims.get() {
-            self.0.interims.borrow_mut().push(interim);
+        if self.shared.takes_interims.get() {
+            self.shared.interims.borrow_mut().push(interim);
         }
     }
 
     /// The oldest 1xx response that waits.
     pub(super) fn take_interim(&self) -> Option<Interim> {
-        let mut interims = self.0.interims.borrow_mut();
+        let mut interims = self.shared.interims.borrow_mut();
         if interims.is_empty() { None } else { Some(interims.remove(0)) }
     }
 }

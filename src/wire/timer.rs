@@ -33,6 +33,11 @@ impl Timer {
     pub fn poll(&self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
         self.0.borrow_mut().poll(deadline, cx)
     }
+
+    /// From now on another task polls it.
+    pub fn hand_over(&self) {
+        *self.0.borrow_mut() = Armed::default();
+    }
 }
 
 impl Armed {

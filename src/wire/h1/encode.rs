@@ -132,7 +132,17 @@ fn status_line(out: &mut BytesMut, status: StatusCode) {
 }
 
 fn fields(out: &mut BytesMut, headers: &Headers, framing: Outgoing) {
-    for (name, value) in headers.iter() {
+    let (shared, behind) = headers.parts();
+    if let Some(shared) = shared {
+        // Checked and written out when they were stored; only the length is told in different ways.
+        out.extend_from_slice(shared.lines());
+        if framing == Outgoing::Described
+            && let Some(length) = shared.first(&CONTENT_LENGTH)
+        {
+            field(out, &CONTENT_LENGTH, length);
+        }
+    }
+    for (name, value) in behind {
         // Whatever a filter left there: one place frames a message.
         let framed = *name == CONTENT_LENGTH && framing != Outgoing::Described;
         // `TE` would have to be named by Connection; trailers are taken from HTTP/1.1 upstreams in any case.

@@ -1,21 +1,46 @@
-//! `multipart/byteranges` (RFC 9110 §14.6): several parts of a file in one body.
+//! `multipart/byteranges` (RFC 9110 §14.6): several parts of a representation in one body.
 
 use std::hash::{BuildHasher, RandomState};
 
 use bytes::Bytes;
 use http::HeaderValue;
 
-use super::body::Piece;
-use crate::http::range::Span;
+use super::range::Span;
 
-/// The body's type, with its boundary, and its pieces.
-pub(super) struct Multipart {
-    pub(super) content_type: HeaderValue,
-    pub(super) pieces: Vec<Piece>,
+/// A part of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Octets that are here.
+    Ready(Bytes),
+    /// So many octets of the representation from that offset on.
+    Part {
+        /// The first of them, from 0.
+        offset: u64,
+        /// How many.
+        octets: u64,
+    },
 }
 
-/// The parts of a file of `length` octets of that type, with a boundary that no file's author can know before.
-pub(super) fn compose(spans: &[Span], of: &HeaderValue, length: u64) -> Multipart {
+impl Piece {
+    /// How many octets it has.
+    pub fn octets(&self) -> u64 {
+        match self {
+            Self::Ready(bytes) => bytes.len() as u64,
+            Self::Part { octets, .. } => *octets,
+        }
+    }
+}
+
+/// The body's type, with its boundary, and its pieces.
+pub struct Multipart {
+    /// `multipart/byteranges` with the boundary.
+    pub content_type: HeaderValue,
+    /// Heads and parts, in their order.
+    pub pieces: Vec<Piece>,
+}
+
+/// The parts of a representation of `length` octets of that type, with a boundary that no author of it can know before.
+pub fn compose(spans: &[Span], of: &HeaderValue, length: u64) -> Multipart {
     let random = || RandomState::new().hash_one(length);
     with_boundary(&format!("{:016x}{:016x}", random(), random()), spans, of, length)
 }
