@@ -41,6 +41,38 @@ fn links_lead_somewhere() {
     report("links that lead nowhere", problems);
 }
 
+/// Where the words of faults are made: the strings of their `label()` functions.
+const FAULTS: &[&str] = &[
+    "src/proxy/fault.rs",
+    "src/proxy/ticket.rs",
+    "src/http/refusal.rs",
+    "src/wire/h1/parse.rs",
+    "src/upstream/connect.rs",
+    "src/filter/error.rs",
+    "src/files/folder.rs",
+];
+
+#[test]
+fn every_fault_is_in_the_guide() {
+    let guide = std::fs::read_to_string(root().join("docs/errors.md")).expect("the page of errors");
+    let mut problems = Vec::new();
+    for path in FAULTS {
+        let source = std::fs::read_to_string(root().join(path)).unwrap_or_else(|_| panic!("{path} is missing"));
+        let mut inside = false;
+        for line in source.lines().take_while(|line| !line.contains("#[cfg(test)]")) {
+            inside = (inside || line.contains("label(")) && !line.starts_with("}") && line != "    }";
+            let words = line.split('"').skip(1).step_by(2).filter(|_| inside || line.contains("Side::Client, \""));
+            let is_word = |text: &&str| {
+                !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+            };
+            for word in words.filter(is_word).filter(|word| !guide.contains(&format!("`{word}`"))) {
+                problems.push(format!("{path}: {word}"));
+            }
+        }
+    }
+    report("faults that docs/errors.md does not explain", problems);
+}
+
 #[test]
 fn files_that_are_named_exist() {
     let mut problems = Vec::new();
