@@ -74,6 +74,23 @@ fn every_fault_is_in_the_guide() {
 }
 
 #[test]
+fn metrics_that_are_named_exist() {
+    let code: String = crate::source::under("src").into_iter().map(|source| source.text).collect();
+    let mut problems = Vec::new();
+    for (path, text) in documents() {
+        for (at, start) in text.match_indices("tidegate_") {
+            let name: String = text[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            // A histogram has its buckets, its sum and its count.
+            let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+            if name.len() > start.len() && !code.contains(&format!("\"{family}\"")) {
+                problems.push(format!("{path}: {name}"));
+            }
+        }
+    }
+    report("metrics that do not exist", problems);
+}
+
+#[test]
 fn files_that_are_named_exist() {
     let mut problems = Vec::new();
     for (path, text) in documents() {
