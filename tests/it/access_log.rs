@@ -155,5 +155,5 @@ fn off_is_off() {
     proxy.get("/");
     proxy.term();
     proxy.wait();
-    assert!(proxy.access_log(0).is_empty());
+    assert!(proxy.whole_access_log().is_empty());
 }

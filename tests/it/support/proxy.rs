@@ -1,13 +1,13 @@
 //! The program itself, as a process of its own.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -25,7 +25,13 @@ pub struct Proxy {
 
 /// Lines that a pipe brings, as they come.
 #[derive(Clone, Default)]
-struct Lines(Arc<(Mutex<Vec<String>>, Condvar)>);
+struct Lines(Arc<(Mutex<Read>, Condvar)>);
+
+#[derive(Default)]
+struct Read {
+    lines: Vec<String>,
+    ended: bool,
+}
 
 impl Proxy {
     /// Starts the program with a config and waits until it is ready.
@@ -167,6 +173,11 @@ impl Proxy {
         }
     }
 
+    /// The whole access log on stdout of a program that has ended.
+    pub fn whole_access_log(&self) -> Vec<String> {
+        self.out.whole()
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
@@ -185,7 +196,7 @@ impl Proxy {
                 return status;
             }
             assert!(Instant::now() < end, "the program does not end: {:#?}", self.log.snapshot());
-            thread::sleep(std::time::Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -213,26 +224,36 @@ impl Drop for Proxy {
 }
 
 impl Lines {
-    fn of(pipe: impl Read + Send + 'static) -> Self {
+    fn of(pipe: impl io::Read + Send + 'static) -> Self {
         let lines = Self::default();
         let writer = lines.clone();
         thread::spawn(move || {
             for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                writer.0.0.lock().unwrap().push(line);
+                writer.0.0.lock().unwrap().lines.push(line);
                 writer.0.1.notify_all();
             }
+            writer.0.0.lock().unwrap().ended = true;
+            writer.0.1.notify_all();
         });
         lines
     }
 
     fn snapshot(&self) -> Vec<String> {
-        self.0.0.lock().unwrap().clone()
+        self.0.0.lock().unwrap().lines.clone()
+    }
+
+    /// All lines, once the program has closed its end.
+    fn whole(&self) -> Vec<String> {
+        let read = self.0.0.lock().unwrap();
+        let (read, late) = self.0.1.wait_timeout_while(read, PATIENCE, |read| !read.ended).unwrap();
+        assert!(!late.timed_out(), "the program keeps its output open");
+        read.lines.clone()
     }
 
     /// Waits for a line, but not for long: who waits looks again.
     fn wait_for_news(&self) {
-        let lines = self.0.0.lock().unwrap();
-        let _ = self.0.1.wait_timeout(lines, std::time::Duration::from_millis(20)).unwrap();
+        let read = self.0.0.lock().unwrap();
+        let _ = self.0.1.wait_timeout(read, Duration::from_millis(20)).unwrap();
     }
 }
 
@@ -277,5 +298,5 @@ pub fn outcome(command: &mut Command) -> (i32, String, String) {
 pub fn try_start(folder: Folder, toml: &str) -> (i32, String) {
     let mut proxy = Proxy::spawn(folder, toml, &[]);
     let code = proxy.wait().code().unwrap_or(-1);
-    (code, proxy.log.snapshot().join("\n"))
+    (code, proxy.log.whole().join("\n"))
 }
