@@ -10,8 +10,8 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::*;
 use crate::config::model::{self, ListenAddress, Model};
-use crate::observe::Exchange;
 use crate::observe::metrics::{Exposition, Kind, Metrics};
+use crate::observe::{Cause, Exchange};
 
 const CONFIG: &str = r#"
 [listeners.web]
@@ -172,6 +172,7 @@ async fn the_state_is_shown_and_secrets_are_not() {
         exchange.upstream = Some(ids.upstreams[0]);
         exchange.status = Some(http::StatusCode::BAD_GATEWAY);
         exchange.attempts = 2;
+        exchange.retries.push(Cause::Reset);
         metrics.worker().ended(&exchange, Instant::now());
 
         let config = admin.json("/api/config").await;

@@ -217,6 +217,13 @@ impl<'a> Fields<'a> {
         self.find(name)?.section()
     }
 
+    /// The section, or `nothing` in its place: all its defaults.
+    pub(super) fn section_or(&self, name: &str, nothing: &'a Table) -> Fields<'a> {
+        let Kind::Table(section) = &self.key(name).kind else { unreachable!("the code asks so for tables only") };
+        let absent = || Fields::open(self.scope, section, join(&self.path, name), (nothing, self.span, self.within));
+        self.section(name).unwrap_or_else(absent)
+    }
+
     fn default_text(&self, name: &str) -> Option<&'static str> {
         match self.key(name).default {
             Default::Text(text) => Some(text),

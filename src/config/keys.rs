@@ -4,6 +4,7 @@
 
 mod listener;
 mod route;
+mod traffic;
 mod upstream;
 
 use super::kind::Default::{Absent, Boolean, Required, Text};
@@ -24,6 +25,7 @@ const HEADER_NAME: Kind = Kind::Text("a field name", r"^[!#$%&'*+.^_`|~0-9A-Za-z
 const TEXT: Kind = Kind::Text("a string", "");
 const TEMPLATE: Kind = Kind::Text("a text, perhaps with placeholders", "");
 const HOST: Kind = Kind::Text("a host such as \"example.com\"", "");
+const PERCENT: Kind = Kind::Text("a percentage such as \"20%\"", r"^[0-9]{1,3}%$");
 const PATH_TEXT: Kind = Kind::Text("a path that begins with a slash", r"^/");
 const METHOD: Kind = Kind::Text("a method such as \"GET\"", r"^[A-Z0-9!#$%&'*+.^_`|~-]+$");
 const HASH_ON: Kind = Kind::Text("what to decide by, such as \"client_ip\"", r"^(client_ip|path|(header|cookie):.+)$");

@@ -7,6 +7,7 @@ mod listener;
 mod names;
 mod policy;
 mod route;
+mod traffic;
 mod upstream;
 
 use super::fields::{Fields, Scope};

@@ -2,6 +2,8 @@
 //!
 //! Durations that are `None` are switched off (`"off"` or `"0s"` in the file). Sizes are octets.
 
+mod traffic;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -10,6 +12,8 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use regex::Regex;
+
+pub use traffic::*;
 
 /// A whole config, ready to be compiled into a snapshot.
 #[derive(Clone, Debug)]
@@ -275,6 +279,8 @@ pub struct Upstream {
     pub proxy_protocol: Option<ProxyProtocolVersion>,
     /// `[upstreams.NAME.tls]`; present: TLS to the endpoints
     pub tls: Option<UpstreamTls>,
+    /// `[upstreams.NAME.retry]`
+    pub retry: Retry,
 }
 
 /// One of `endpoints`

@@ -1,6 +1,6 @@
 //! The words that stand for the closed sets of the model, each in one place.
 
-use super::model::{Balance, LogFormat, LogLevel, ProxyProtocolVersion, TlsVersion, UpstreamProtocol};
+use super::model::{Balance, LogFormat, LogLevel, ProxyProtocolVersion, RetryOn, TlsVersion, UpstreamProtocol};
 
 /// A closed set and its words in the file.
 pub(super) trait Words: Copy + 'static {
@@ -52,4 +52,15 @@ impl Words for Balance {
 impl Words for Option<ProxyProtocolVersion> {
     const WORDS: &'static [(&'static str, Self)] =
         &[("off", None), ("v1", Some(ProxyProtocolVersion::V1)), ("v2", Some(ProxyProtocolVersion::V2))];
+}
+
+impl Words for RetryOn {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("connect", Self::Connect),
+        ("reset", Self::Reset),
+        ("timeout", Self::Timeout),
+        ("502", Self::Status502),
+        ("503", Self::Status503),
+        ("504", Self::Status504),
+    ];
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderValue, Method, StatusCode, Version};
 
 use super::names::{ListenerId, RouteId, UpstreamId};
+use super::retries::{Causes, NotRetried};
 use crate::http::{Scheme, Text};
 
 /// Whose fault it is that an exchange failed.
@@ -103,6 +104,10 @@ pub struct Exchange {
     pub response_bytes: u64,
     /// How often an endpoint was tried; 0 where the proxy answered by itself.
     pub attempts: u16,
+    /// Why there was more than one attempt.
+    pub retries: Causes,
+    /// Why there was none after the last one, where it failed for something that is retried.
+    pub not_retried: Option<NotRetried>,
     /// Whether the last attempt used a connection that was open already.
     pub reused: bool,
     /// Whether the connection was handed over to another protocol (WebSocket and the like).
@@ -139,6 +144,8 @@ impl Exchange {
             request_bytes: 0,
             response_bytes: 0,
             attempts: 0,
+            retries: Causes::default(),
+            not_retried: None,
             reused: false,
             upgraded: false,
             complete: false,

@@ -5,6 +5,7 @@
 mod exchange;
 mod names;
 mod observer;
+mod retries;
 
 pub mod access_log;
 pub mod log;
@@ -17,3 +18,4 @@ pub use clock::rfc3339;
 pub use exchange::{Exchange, Fault, Side, TlsFacts};
 pub use names::{Ids, ListenerId, Names, RouteId, UpstreamId};
 pub use observer::Observer;
+pub use retries::{Cause, Causes, NotRetried};

@@ -1,12 +1,12 @@
 //! Why an exchange failed and whose fault it is. The one place where that becomes a status, a word and, for an attempt, leave to retry.
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 
 use crate::files::FileFault;
 use crate::filter::FilterError;
 use crate::http::BodyError;
 use crate::http::sanitize::{BadResponse, Refusal};
-use crate::observe::Side;
+use crate::observe::{Cause, Side};
 use crate::upstream::ConnectFailure;
 use crate::wire::Refused;
 use crate::wire::h1::client::Failure;
@@ -48,6 +48,8 @@ pub enum Fault {
     ResponseBody(BodyError),
     /// The whole exchange took longer than the route allows.
     ExchangeTimeout,
+    /// An attempt took longer than `try_timeout`, and was the last.
+    TryTimeout,
 }
 
 impl Fault {
@@ -72,7 +74,8 @@ impl Fault {
             | Self::Upstream(_)
             | Self::BadResponse(_)
             | Self::ResponseBody(_)
-            | Self::ExchangeTimeout => Side::Upstream,
+            | Self::ExchangeTimeout
+            | Self::TryTimeout => Side::Upstream,
         }
     }
 
@@ -97,6 +100,7 @@ impl Fault {
             Self::BadResponse(bad) => bad.label(),
             Self::ResponseBody(error) => response_body_label(*error),
             Self::ExchangeTimeout => "exchange_timeout",
+            Self::TryTimeout => "try_timeout",
         }
     }
 
@@ -120,7 +124,8 @@ impl Fault {
             Self::Upstream(Failure::Request(BodyError::Timeout)) => StatusCode::REQUEST_TIMEOUT,
             Self::Upstream(Failure::Request(_)) => StatusCode::BAD_REQUEST,
             Self::Upstream(Failure::ResponseTimeout | Failure::WriteTimeout | Failure::ExchangeTimeout)
-            | Self::ExchangeTimeout => StatusCode::GATEWAY_TIMEOUT,
+            | Self::ExchangeTimeout
+            | Self::TryTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Connect(_) | Self::Upstream(_) | Self::BadResponse(_) | Self::ResponseBody(_) => {
                 StatusCode::BAD_GATEWAY
             }
@@ -158,7 +163,7 @@ impl Fault {
             },
             Self::BadResponse(_) => "http_protocol_error",
             Self::ResponseBody(_) => "http_response_incomplete",
-            Self::ExchangeTimeout => "http_response_timeout",
+            Self::ExchangeTimeout | Self::TryTimeout => "http_response_timeout",
         }
     }
 
@@ -191,23 +196,16 @@ impl Fault {
     }
 }
 
-/// What may be done after a failed attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// Nothing: the endpoint may have acted on the request.
-    No,
-    /// The same endpoint on a fresh connection: the pooled one had gone stale.
-    SameFresh,
-}
-
-/// Whether the request may be sent again. `reused` tells that the connection had carried an exchange before, `whole` that all of the body is
-/// at hand.
-pub fn retry(failure: &Failure, method: &Method, reused: bool, whole: bool) -> Retry {
-    match failure {
-        _ if !whole => Retry::No,
-        Failure::Unprocessed => Retry::SameFresh,
-        Failure::Closed if reused && method.is_idempotent() => Retry::SameFresh,
-        _ => Retry::No,
+/// What a failed attempt is a cause for, where there may be another one. `reused` tells that the connection had carried an exchange before.
+pub const fn cause(fault: &Fault, reused: bool) -> Option<Cause> {
+    match fault {
+        Fault::Connect(_) => Some(Cause::Connect),
+        Fault::Upstream(Failure::Unprocessed) => Some(Cause::Unprocessed),
+        Fault::Upstream(Failure::Closed) if reused => Some(Cause::Stale),
+        Fault::Upstream(Failure::Closed | Failure::Reset(_)) => Some(Cause::Reset),
+        Fault::TryTimeout => Some(Cause::Timeout),
+        // What the endpoint said was nonsense, or the exchange has no time left: another attempt would not do better.
+        _ => None,
     }
 }
 
@@ -238,5 +236,33 @@ const fn response_body_label(error: BodyError) -> &'static str {
         BodyError::Timeout => "response_body_timeout",
         BodyError::Abandoned => "tunnel_abandoned",
         BodyError::Source => "file_read_error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::h1::parse::HeadError;
+    use std::io::ErrorKind;
+
+    #[test]
+    fn what_may_be_tried_again() {
+        let cases = [
+            (Fault::Connect(ConnectFailure::Refused), false, Some(Cause::Connect)),
+            (Fault::Connect(ConnectFailure::Full), false, Some(Cause::Connect)),
+            (Fault::Upstream(Failure::Closed), false, Some(Cause::Reset)),
+            (Fault::Upstream(Failure::Closed), true, Some(Cause::Stale)),
+            (Fault::Upstream(Failure::Reset(ErrorKind::ConnectionReset)), true, Some(Cause::Reset)),
+            (Fault::Upstream(Failure::Unprocessed), true, Some(Cause::Unprocessed)),
+            (Fault::TryTimeout, false, Some(Cause::Timeout)),
+            (Fault::Upstream(Failure::ResponseTimeout), false, None),
+            (Fault::Upstream(Failure::ExchangeTimeout), false, None),
+            (Fault::Upstream(Failure::Malformed(HeadError::StartLine)), false, None),
+            (Fault::Upstream(Failure::Request(BodyError::Incomplete)), false, None),
+            (Fault::ExchangeTimeout, false, None),
+        ];
+        for (fault, reused, expected) in cases {
+            assert_eq!(cause(&fault, reused), expected, "{fault:?} {reused}");
+        }
     }
 }

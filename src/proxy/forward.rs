@@ -1,35 +1,43 @@
 //! To an endpoint and back: attempts, and what may be tried again.
+//!
+//! What happens after an attempt that failed is decided by `upstream::retry`; here it is done.
 
-use std::fmt;
+mod attempt;
+mod counted;
+mod upload;
+
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Instant;
 
+use http::HeaderName;
+
+use self::attempt::{Attempt, Plan};
+use self::upload::Upload;
 use super::client::Client;
-use super::fault::{Fault, Retry, retry};
+use super::fault::{Fault, cause};
 use super::ticket::Ticket;
 use super::upgrade::{self, Switch};
 use super::worker::World;
-use crate::config::model::ProxyProtocolVersion;
 use crate::http::sanitize::{self, CleanRequest, CleanResponse};
-use crate::http::{Body, Request, Response, Scheme};
-use crate::observe::{Observer, UpstreamId};
+use crate::http::{Body, Length, Request, Response};
+use crate::observe::NotRetried;
 use crate::snapshot::Route;
 use crate::upstream::group::Tried;
-use crate::upstream::pool::Lane;
-use crate::upstream::{InFlight, Pool, Upstream};
+use crate::upstream::retry::{Course, Failed, Next, Where};
+use crate::upstream::{Pool, Upstream};
 use crate::wire::Task;
-use crate::wire::h1::client::{self as h1, Failure, Outbound};
+use crate::wire::h1::client::{self as h1, Failure};
 use crate::wire::h1::parse::HeadLimits;
-use crate::wire::h2::client as h2;
-use crate::wire::proxy_protocol::{self, Header};
 use crate::wire::timer::deadline;
 
-/// Attempts of one exchange on different endpoints.
-const MAX_ENDPOINTS: u16 = 3;
 /// One field of a response head, in octets.
 const MAX_RESPONSE_FIELD: usize = 16 * 1024;
 /// Fields of a response head.
 const MAX_RESPONSE_FIELDS: usize = 256;
+
+/// The client's word that a request may be acted on twice (draft-ietf-httpapi-idempotency-key-header).
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Where a request goes.
 pub(super) struct Forward<'a> {
@@ -39,49 +47,6 @@ pub(super) struct Forward<'a> {
     /// Of the upstream.
     pub(super) place: usize,
     pub(super) task: &'a Task,
-}
-
-/// What one attempt needs to know.
-struct Attempt<'a> {
-    pool: &'a Rc<Pool>,
-    request: &'a Request,
-    switch: Option<&'a Switch>,
-    settings: h1::Settings,
-}
-
-/// What an attempt came to.
-struct Failed {
-    failure: Failure,
-    reused: bool,
-}
-
-/// A connection to an endpoint, as the metrics see it: open until this is dropped.
-struct Counted {
-    observer: Rc<Observer>,
-    upstream: Option<UpstreamId>,
-}
-
-impl Counted {
-    fn begin(observer: &Rc<Observer>, upstream: Option<UpstreamId>) -> Self {
-        if let Some(upstream) = upstream {
-            observer.metrics().upstream_opened(upstream);
-        }
-        Self { observer: observer.clone(), upstream }
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        if let Some(upstream) = self.upstream {
-            self.observer.metrics().upstream_closed(upstream);
-        }
-    }
-}
-
-impl fmt::Debug for Counted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Counted").field("upstream", &self.upstream).finish()
-    }
 }
 
 impl Forward<'_> {
@@ -111,126 +76,90 @@ impl Forward<'_> {
         switch: Option<&Switch>,
         ticket: &mut Ticket,
     ) -> Result<Response, Fault> {
-        let settings = self.settings(upstream, ticket.exchange.start);
+        let body = std::mem::take(&mut request.body);
+        let has_key = || request.headers.contains(&IDEMPOTENCY_KEY);
+        let repeatable = upstream.retry().repeatable(&request.method, has_key);
+        let plan = Plan {
+            body: upload(body, upstream, switch, repeatable),
+            request,
+            switch,
+            settings: self.settings(upstream, ticket.exchange.start),
+            try_timeout: upstream.retry().try_timeout,
+            upstream: ticket.exchange.upstream,
+        };
+        let mut course = Course::default();
         let mut tried = Tried::default();
-        let mut same: Option<Rc<Pool>> = None;
-        let mut last = Fault::NoEndpoint;
+        let (mut place, mut same) = (Where::Untried, None);
+        let mut last = None;
         loop {
-            let fresh = same.is_some();
-            let pool = match same.take() {
-                Some(pool) => pool,
-                None => match upstream.choose(tried).filter(|_| ticket.exchange.attempts < MAX_ENDPOINTS) {
-                    Some((place, pool)) => {
-                        tried.add(place);
-                        pool.clone()
-                    }
-                    None => return Err(last),
-                },
+            let fresh = place == Where::Same;
+            let Some(pool) = pick(upstream, place, &mut tried, same.take()) else {
+                return last.map_or(Err(Fault::NoEndpoint), |last| stop(ticket, NotRetried::Endpoint, last));
             };
+            // A response that is not passed on goes with its connection, unless all of it had come already.
+            drop(last);
+            let mut attempt = Attempt::at(&pool, fresh);
             ticket.exchange.attempts += 1;
             ticket.exchange.endpoint = Some(pool.label().clone());
-            ticket.in_flight = Some(InFlight::begin(pool.endpoint()));
-            let lane = match self.lane(&pool, fresh, settings.until, ticket).await {
-                Ok(lane) => lane,
-                Err(fault @ Fault::Connect(_)) => {
-                    last = fault;
-                    continue;
+            let outcome = attempt.run(self, &plan).await;
+            let Attempt { in_flight, connected, reused, .. } = attempt;
+            ticket.exchange.reused = reused;
+            ticket.exchange.connected = connected.or(ticket.exchange.connected);
+            let failed = match &outcome {
+                Ok(response) => upstream.retry().status(response.status),
+                Err(fault) => cause(fault, reused),
+            };
+            let Some(cause) = failed else {
+                ticket.in_flight = Some(in_flight);
+                return answered(ticket, outcome);
+            };
+            let failed = Failed { cause, repeatable, whole: plan.body.is_whole(), fresh };
+            match self.again(upstream, &mut course, failed, &plan, ticket).await {
+                Ok(next) => place = next,
+                Err(why) => {
+                    ticket.in_flight = Some(in_flight);
+                    ticket.exchange.not_retried = why;
+                    return answered(ticket, outcome);
                 }
-                Err(fault) => return Err(fault),
-            };
-            let whole = !matches!(request.body, Body::Stream(_));
-            let body = match &request.body {
-                Body::Empty => Body::Empty,
-                Body::Full(bytes) => Body::Full(bytes.clone()),
-                Body::Stream(_) => std::mem::take(&mut request.body),
-            };
-            let attempt = Attempt { pool: &pool, request, switch, settings };
-            let Failed { failure, reused } = match self.attempt(attempt, lane, body).await {
-                Ok(response) => {
-                    ticket.exchange.first_byte = Some(Instant::now());
-                    return Ok(response);
-                }
-                Err(failed) => failed,
-            };
-            match retry(&failure, &request.method, reused, whole) {
-                Retry::SameFresh if !fresh => same = Some(pool),
-                Retry::No | Retry::SameFresh => return Err(Fault::Upstream(failure)),
             }
+            ticket.exchange.retries.push(cause);
+            same = Some(pool);
+            last = Some(outcome);
         }
     }
 
-    /// A connection: one that stands, or a new one.
-    async fn lane(
+    /// Waits for the next attempt, where there may be one: where it goes, or why there is none.
+    async fn again(
         &self,
-        pool: &Rc<Pool>,
-        fresh: bool,
-        until: Option<Instant>,
+        upstream: &Upstream,
+        course: &mut Course,
+        failed: Failed,
+        plan: &Plan<'_>,
         ticket: &mut Ticket,
-    ) -> Result<Lane, Fault> {
-        let metrics = self.client.worker.observer.metrics();
-        let upstream = ticket.exchange.upstream;
-        let front = self.proxy_header(pool);
-        let reusable = if fresh || front.is_some() { None } else { pool.reuse() };
-        ticket.exchange.reused = reusable.is_some();
-        if let Some(lane) = reusable {
-            if let Some(upstream) = upstream {
-                metrics.upstream_reused(upstream);
-            }
-            return Ok(lane);
-        }
-        let opening = pool.open(front.as_deref(), || Box::new(Counted::begin(&self.client.worker.observer, upstream)));
-        let opened = match until {
-            Some(until) => match tokio::time::timeout_at(until.into(), opening).await {
-                Ok(opened) => opened,
-                Err(_) => return Err(Fault::ExchangeTimeout),
-            },
-            None => opening.await,
+    ) -> Result<Where, Option<NotRetried>> {
+        let policy = upstream.retry();
+        let draw = |below| self.client.worker.below(below);
+        let until = plan.settings.until;
+        let (place, after, budget) = match course.after(policy, failed, (Instant::now(), until), draw) {
+            Next::Again { place, after, budget } => (place, after, budget),
+            Next::Stop(why) => return Err(why),
         };
-        if let (Err(_), Some(upstream)) = (&opened, upstream) {
-            metrics.upstream_failed(upstream);
+        while budget && ticket.token.is_none() {
+            ticket.token = upstream.take_budget();
+            if ticket.token.is_none() {
+                let wait = course.over_budget(policy, failed.cause, (Instant::now(), until), draw).map_err(Some)?;
+                self.pause(wait).await;
+            }
         }
-        ticket.exchange.connected = Some(Instant::now());
-        opened.map_err(Fault::Connect)
+        if !after.is_zero() {
+            self.pause(after).await;
+        }
+        Ok(place)
     }
 
-    /// The PROXY header that a new connection begins with, where the endpoint expects one.
-    fn proxy_header(&self, pool: &Pool) -> Option<Vec<u8>> {
-        let version = match pool.endpoint().identity.proxy_protocol? {
-            ProxyProtocolVersion::V1 => proxy_protocol::Version::V1,
-            ProxyProtocolVersion::V2 => proxy_protocol::Version::V2,
-        };
-        let header = match (self.client.peer, self.client.local) {
-            (Some(source), Some(destination)) => Header::Tcp { source, destination },
-            _ => Header::Local,
-        };
-        Some(proxy_protocol::encode(version, &header))
-    }
-
-    async fn attempt(&self, attempt: Attempt<'_>, lane: Lane, body: Body) -> Result<Response, Failed> {
-        let Attempt { pool, request, switch, settings } = attempt;
-        let host = host(request, pool, self.route.preserve_host);
-        let outbound = Outbound {
-            method: &request.method,
-            target: request.target.text().as_bytes(),
-            host,
-            headers: &request.headers,
-            upgrade: switch.map(|switch| &*switch.protocol),
-            expects_continue: request.expects_continue,
-        };
-        match lane {
-            Lane::Http1(connection) => {
-                let reused = connection.exchanges > 0;
-                let answer = h1::exchange(connection, pool.clone(), &outbound, body, &settings, self.task).await;
-                answer.map_err(|failure| Failed { failure, reused })
-            }
-            Lane::Http2(sender) => {
-                let reused = sender.reused;
-                let tls = pool.endpoint().identity.tls.is_some();
-                let scheme = if tls { Scheme::Https } else { Scheme::Http };
-                let answer = h2::exchange(sender, &outbound, scheme, body, &settings, self.task).await;
-                answer.map_err(|failure| Failed { failure, reused })
-            }
-        }
+    async fn pause(&self, time: std::time::Duration) {
+        let until = Instant::now() + time;
+        poll_fn(|cx| self.task.timer().poll(until, cx)).await;
     }
 
     fn settings(&self, upstream: &Upstream, start: Instant) -> h1::Settings {
@@ -250,10 +179,41 @@ impl Forward<'_> {
     }
 }
 
-/// What `Host` says: the client's host, or the endpoint's name.
-fn host<'a>(request: &'a Request, pool: &'a Pool, preserve: bool) -> &'a [u8] {
-    if preserve && !request.authority.is_empty() {
-        return request.authority.as_bytes();
+/// The body as attempts send it: kept where another attempt could need it.
+fn upload(body: Body, upstream: &Upstream, switch: Option<&Switch>, repeatable: bool) -> Upload {
+    let limit = upstream.retry().replay_body;
+    let keep = match body.length() {
+        // No byte of what follows a switch is sent before there is one; until then it can be asked for elsewhere.
+        _ if switch.is_some() => Some(0),
+        Length::Known(length) if length > limit as u64 => None,
+        // HTTP/2 endpoints say of requests that they did not look at them; that is safe to send again, whatever it is.
+        _ => (repeatable || upstream.may_speak_http2()).then_some(limit),
+    };
+    Upload::new(body, keep)
+}
+
+/// The endpoint of the next attempt.
+fn pick(upstream: &Upstream, place: Where, tried: &mut Tried, same: Option<Rc<Pool>>) -> Option<Rc<Pool>> {
+    if place == Where::Same {
+        return same;
     }
-    pool.endpoint().host.as_bytes()
+    let untried = upstream.choose(*tried);
+    let (chosen, pool) = match place {
+        Where::Any => untried.or_else(|| upstream.choose(Tried::default())),
+        Where::Untried | Where::Same => untried,
+    }?;
+    tried.add(chosen);
+    Some(pool.clone())
+}
+
+fn stop(ticket: &mut Ticket, why: NotRetried, last: Result<Response, Fault>) -> Result<Response, Fault> {
+    ticket.exchange.not_retried = Some(why);
+    answered(ticket, last)
+}
+
+fn answered(ticket: &mut Ticket, outcome: Result<Response, Fault>) -> Result<Response, Fault> {
+    if outcome.is_ok() {
+        ticket.exchange.first_byte = Some(Instant::now());
+    }
+    outcome
 }

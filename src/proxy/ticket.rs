@@ -9,6 +9,7 @@ use super::worker::Worker;
 use crate::observe::{Exchange, Side};
 use crate::snapshot::Admitted;
 use crate::upstream::InFlight;
+use crate::upstream::retry::Token;
 use crate::wire::{Delivery, End, Receipt, Task};
 
 /// An exchange under way.
@@ -20,6 +21,8 @@ pub(super) struct Ticket {
     task: Task,
     /// Its place on the endpoint.
     pub(super) in_flight: Option<InFlight>,
+    /// Its place in the budget of retries.
+    pub(super) token: Option<Token>,
     /// Its place on the route.
     pub(super) admitted: Option<Admitted>,
     ended: bool,
@@ -29,7 +32,7 @@ impl Ticket {
     pub(super) fn new(exchange: Exchange, accept: Option<HeaderValue>, worker: &Rc<Worker>, task: Task) -> Box<Self> {
         let worker = worker.clone();
         worker.observer.begun(exchange.listener);
-        Box::new(Self { exchange, accept, worker, task, in_flight: None, admitted: None, ended: false })
+        Box::new(Self { exchange, accept, worker, task, in_flight: None, token: None, admitted: None, ended: false })
     }
 
     /// Notes a fault: whose, and its word.

@@ -99,6 +99,11 @@ impl Worker {
         world.upstreams.pools().for_each(|pool| pool.sweep(now));
     }
 
+    /// Any number below that one, which is at least 1.
+    pub fn below(&self, below: u64) -> u64 {
+        self.draw.borrow_mut().below(below)
+    }
+
     /// Any number.
     pub fn random(&self) -> u64 {
         self.draw.borrow_mut().below(u64::MAX)

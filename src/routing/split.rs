@@ -148,6 +148,7 @@ mod tests {
             max_response_head_size: 0,
             proxy_protocol: None,
             tls: None,
+            retry: model::Retry::default(),
         }
     }
 

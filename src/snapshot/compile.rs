@@ -15,6 +15,7 @@ use crate::routing::split::Split;
 use crate::tls::{ClientTls, ServerTls, TlsProblem, alpn_of};
 use crate::upstream::group::{Member, Times};
 use crate::upstream::pool::PoolLimits;
+use crate::upstream::retry::RetryPolicy;
 use crate::upstream::{Endpoint, EndpointIdentity, Seed};
 
 /// Something that a config names and that cannot be used.
@@ -142,6 +143,8 @@ fn upstreams(model: &Model, previous: Option<&Snapshot>, problems: &mut Vec<Comp
                 write: upstream.write_timeout,
                 max_head: upstream.max_response_head_size,
             },
+            retry: RetryPolicy::compile(&upstream.retry),
+            budget: before.map(|before| before.budget.clone()).unwrap_or_default(),
         });
     }
     seeds

@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::balance::{Draw, RoundRobin, least_requests};
 use super::endpoint::Endpoint;
 use super::pool::{Pool, PoolLimits};
-use crate::config::model::Balance;
+use super::retry::{Budget, RetryPolicy, Token};
+use crate::config::model::{Balance, UpstreamProtocol};
 
 /// An upstream as a snapshot has it: shared by all workers, immutable.
 #[derive(Debug)]
@@ -21,6 +22,10 @@ pub struct Seed {
     pub limits: PoolLimits,
     /// What bounds an exchange.
     pub times: Times,
+    /// What is tried again.
+    pub retry: RetryPolicy,
+    /// The retries under way. It outlives reloads while the upstream's name stays.
+    pub budget: Arc<Budget>,
 }
 
 /// What bounds an exchange with an endpoint.
@@ -56,6 +61,8 @@ pub struct Upstream {
     robin: RefCell<RoundRobin>,
     draw: RefCell<Draw>,
     times: Times,
+    retry: RetryPolicy,
+    budget: Arc<Budget>,
 }
 
 /// Endpoints that an exchange has tried already, as a set of places; those beyond 64 are tried again.
@@ -102,6 +109,22 @@ impl Upstream {
         &self.times
     }
 
+    /// What is tried again.
+    pub fn retry(&self) -> &RetryPolicy {
+        &self.retry
+    }
+
+    /// A place for a retry, if the exchanges that are under way at all endpoints leave one.
+    pub fn take_budget(&self) -> Option<Token> {
+        let under_way = self.pools.iter().map(|pool| pool.endpoint().in_flight()).sum();
+        self.budget.take(self.retry.allowed(under_way))
+    }
+
+    /// Whether its endpoints speak HTTP/2, or might.
+    pub fn may_speak_http2(&self) -> bool {
+        self.pools.first().is_some_and(|pool| pool.endpoint().identity.protocol != UpstreamProtocol::Http1)
+    }
+
     /// The pools, one for each endpoint.
     pub fn pools(&self) -> &[Rc<Pool>] {
         &self.pools
@@ -140,6 +163,8 @@ impl Upstreams {
                 robin: RefCell::default(),
                 draw: RefCell::new(Draw::new(seed.wrapping_add(place as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))),
                 times: part.times,
+                retry: part.retry.clone(),
+                budget: part.budget.clone(),
             });
         }
         old.into_values().for_each(|pool| pool.retire());

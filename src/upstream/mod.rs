@@ -10,6 +10,7 @@ pub mod group;
 pub mod moment;
 pub mod pool;
 pub mod resolve;
+pub mod retry;
 pub mod standing;
 
 pub use connect::ConnectFailure;

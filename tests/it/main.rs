@@ -17,6 +17,7 @@ mod limits;
 mod proxy_protocol;
 mod real_clients;
 mod reload;
+mod retries;
 mod routing;
 mod timeouts;
 mod tls;

@@ -1,5 +1,6 @@
 //! `[upstreams.NAME]` and what is in it.
 
+use super::traffic::RETRY;
 use super::{ENDPOINT_ADDRESS, HOST};
 use crate::config::kind::Default::{Absent, Boolean, Integer, Required, Text};
 use crate::config::kind::{Key, Kind, Section};
@@ -64,6 +65,7 @@ pub(in crate::config) static UPSTREAM: Section = Section {
             "Send a PROXY protocol header on each new connection, which then serves one client only.",
         ),
         Key::new("tls", Kind::Table(&UPSTREAM_TLS), Absent, "Present: TLS to the endpoints."),
+        Key::new("retry", Kind::Table(&RETRY), Absent, "What is tried again; on by default where it is safe."),
     ]],
 };
 

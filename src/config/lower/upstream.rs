@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::traffic;
 use crate::config::fields::Fields;
 use crate::config::found::Found;
 use crate::config::model::{CertificateFiles, Endpoint, EndpointAddress, Upstream, UpstreamTls};
@@ -33,6 +34,7 @@ fn upstream(name: &str, at: &Fields<'_>) -> Upstream {
         max_response_head_size: usize::try_from(at.size("max_response_head_size")).unwrap_or(usize::MAX),
         proxy_protocol: at.word("proxy_protocol"),
         tls: at.section("tls").map(|at| tls(&at)),
+        retry: traffic::retry(at),
     }
 }
 

@@ -62,6 +62,14 @@ pub(in crate::config) fn size(text: &str) -> Read<u64> {
     number.checked_mul(1 << shift).ok_or_else(|| wrong(example.to_owned()))
 }
 
+/// `"20%"`, of 100.
+pub(in crate::config) fn percent(text: &str) -> Read<u32> {
+    let wrong = |help: &str| Wrong::new(format!("{} is not a percentage", quoted(text)), help);
+    let number = text.strip_suffix('%').ok_or_else(|| wrong("write it like \"20%\""))?;
+    let number = number.trim_end().parse::<u32>().map_err(|_| wrong("a whole number, such as \"20%\""))?;
+    if number <= 100 { Ok(number) } else { Err(wrong("it can be 0% to 100%")) }
+}
+
 /// Octets as a person writes them.
 pub(in crate::config) fn show_size(octets: u64) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use http::Version;
 
-use crate::observe::{Exchange, Names, clock::Clock};
+use crate::observe::{Causes, Exchange, Names, clock::Clock};
 
 /// The table of fields: the name in Rust and the name in JSON and templates, in the order of a JSON line.
 macro_rules! fields {
@@ -65,6 +65,8 @@ in json:
     Connect "connect_ms"
     FirstByte "first_byte_ms"
     Attempts "attempts"
+    Retries "retries"
+    NotRetried "not_retried"
     Reused "reused"
     Fault "fault"
     Side "side"
@@ -94,6 +96,8 @@ pub(crate) enum Value<'a> {
     /// Written in milliseconds with three decimals.
     Micros(u64),
     Bool(bool),
+    /// Words of the program, with commas between them.
+    Causes(Causes),
     Address(IpAddr),
     AddressAndPort(SocketAddr),
 }
@@ -145,6 +149,9 @@ impl Field {
             Self::Connect => since_start(facts, exchange.connected),
             Self::FirstByte => since_start(facts, exchange.first_byte),
             Self::Attempts => Value::Number(exchange.attempts.into()),
+            Self::Retries if exchange.retries.is_empty() => Value::Absent,
+            Self::Retries => Value::Causes(exchange.retries),
+            Self::NotRetried => exchange.not_retried.map_or(Value::Absent, |why| Value::Own(why.label().as_bytes())),
             Self::Reused if asked => Value::Bool(exchange.reused),
             Self::Reused => Value::Absent,
             Self::Fault => exchange.fault.map_or(Value::Absent, |fault| Value::Own(fault.label.as_bytes())),

@@ -210,7 +210,9 @@ fn json_line(facts: &Facts<'_>, out: &mut Vec<u8>) {
             Value::Absent => {}
             Value::Foreign(bytes) => quoted(out, key, |out| escape::json(out, bytes)),
             Value::Own(text) => quoted(out, key, |out| out.extend_from_slice(text)),
-            Value::Address(_) | Value::AddressAndPort(_) => quoted(out, key, |out| write_plain(out, value)),
+            Value::Address(_) | Value::AddressAndPort(_) | Value::Causes(_) => {
+                quoted(out, key, |out| write_plain(out, value))
+            }
             plain => {
                 out.extend_from_slice(key);
                 write_plain(out, plain);
@@ -228,6 +230,9 @@ fn write_plain(out: &mut Vec<u8>, value: Value<'_>) {
         Value::Number(number) => write_number(out, number),
         Value::Micros(micros) => write_millis(out, micros),
         Value::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
+        Value::Causes(causes) => {
+            let _ = write!(out, "{causes}"); // writing to memory cannot fail
+        }
         Value::Address(address) => write_address(out, address),
         Value::AddressAndPort(SocketAddr::V4(address)) => {
             write_address(out, IpAddr::V4(*address.ip()));

@@ -17,7 +17,7 @@ use crate::config::model::{AccessFormat, AccessSink, Log, LogFormat, LogLevel};
 use crate::http::{Scheme, Text};
 use crate::observe::clock::Clock;
 use crate::observe::metrics::Metrics;
-use crate::observe::{Exchange, ListenerId, Side, TlsFacts};
+use crate::observe::{Cause, Exchange, ListenerId, NotRetried, Side, TlsFacts};
 
 const WAIT: Duration = Duration::from_secs(20);
 
@@ -64,7 +64,10 @@ fn full(metrics: &Metrics) -> (Exchange, Instant) {
     exchange.status = Some(StatusCode::BAD_GATEWAY);
     exchange.request_bytes = 12;
     exchange.response_bytes = 3_456;
-    exchange.attempts = 2;
+    exchange.attempts = 3;
+    exchange.retries.push(Cause::Connect);
+    exchange.retries.push(Cause::Status503);
+    exchange.not_retried = Some(NotRetried::Budget);
     exchange.reused = true;
     exchange.upgraded = true;
     exchange.complete = true;
@@ -100,7 +103,8 @@ fn a_json_line_has_every_fact() {
         "request_id": "0191-abc", "client_ip": "203.0.113.9", "peer": "[2001:db8::1]:4711", "listener": "web",
         "route": "a\"pi", "upstream": "up", "endpoint": "10.0.0.1:80", "method": "POST", "scheme": "https",
         "authority": "example.com", "target": "/a?b=\"c\"", "protocol": "h2", "status": 502, "request_bytes": 12,
-        "response_bytes": 3456, "duration_ms": 1234.567, "connect_ms": 1.002, "first_byte_ms": 20.5, "attempts": 2,
+        "response_bytes": 3456, "duration_ms": 1234.567, "connect_ms": 1.002, "first_byte_ms": 20.5, "attempts": 3,
+        "retries": "connect,503", "not_retried": "budget",
         "reused": true, "fault": "reset", "side": "upstream", "referer": "https://example.com/",
         "user_agent": "curl \u{ff} \"8\"", "tls_version": "TLSv1.3", "tls_cipher": "TLS13_AES_128_GCM_SHA256",
         "tls_resumed": true, "upgraded": true, "complete": true,

@@ -7,6 +7,7 @@ use super::cells::{BUCKETS, bound};
 use super::exposition::{Exposition, Kind, Label, Seconds};
 use super::worker::{Handshake, Refused, listener, route, upstream};
 use super::{Metrics, Process, Totals};
+use crate::observe::{Cause, NotRetried};
 
 /// What clients and upstreams did.
 pub(super) fn traffic(out: &mut Exposition, totals: &Totals) {
@@ -100,7 +101,6 @@ fn upstreams(out: &mut Exposition, totals: &Totals) {
     let counters = [
         ("tidegate_upstream_requests_total", upstream::REQUESTS, "Exchanges that an upstream was asked for."),
         ("tidegate_upstream_attempts_total", upstream::ATTEMPTS, "How often an endpoint was tried."),
-        ("tidegate_upstream_retries_total", upstream::RETRIES, "Attempts after the first one."),
         ("tidegate_upstream_connects_total", upstream::OPENED, "Connections that were made to endpoints."),
         (
             "tidegate_upstream_connect_failures_total",
@@ -113,6 +113,20 @@ fn upstreams(out: &mut Exposition, totals: &Totals) {
         let mut family = out.family(name, Kind::Counter, help);
         for (name, cells) in &totals.upstreams {
             family.sample(&[("upstream", name)], cells[place]);
+        }
+    }
+    let help = "Attempts after the first one, and why they were made.";
+    let mut family = out.family("tidegate_upstream_retries_total", Kind::Counter, help);
+    for (name, cells) in &totals.upstreams {
+        for cause in Cause::ALL {
+            family.sample(&[("upstream", name), ("cause", cause.label())], cells[upstream::RETRIES + cause as usize]);
+        }
+    }
+    let help = "Exchanges whose last attempt could have been followed by another, and why it was not.";
+    let mut family = out.family("tidegate_upstream_not_retried_total", Kind::Counter, help);
+    for (name, cells) in &totals.upstreams {
+        for why in NotRetried::ALL {
+            family.sample(&[("upstream", name), ("reason", why.label())], cells[upstream::NOT_RETRIED + why as usize]);
         }
     }
     let help = "Connections to endpoints that are open.";

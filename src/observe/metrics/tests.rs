@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use http::{StatusCode, Version};
 
 use super::*;
-use crate::observe::{Exchange, Ids, ListenerId, RouteId, Side, UpstreamId};
+use crate::observe::{Cause, Exchange, Ids, ListenerId, RouteId, Side, UpstreamId};
 
 fn names(names: &[&str]) -> Vec<Arc<str>> {
     names.iter().map(|name| Arc::from(*name)).collect()
@@ -20,6 +20,7 @@ fn ended(ids: &Ids, status: u16, millis: u64) -> (Exchange, Instant) {
     exchange.request_bytes = 10;
     exchange.response_bytes = 100;
     exchange.attempts = 2;
+    exchange.retries.push(Cause::Reset);
     exchange.first_byte = Some(now + Duration::from_millis(1));
     (exchange, now + Duration::from_millis(millis))
 }
@@ -53,7 +54,7 @@ fn many_workers_lose_no_count_while_names_come() {
     assert_eq!((route.request_bytes, route.response_bytes), (800_000, 8_000_000));
     assert_eq!(totals.in_flight(), 0);
     let text = metrics.render(|_| ());
-    assert!(text.contains("tidegate_upstream_retries_total{upstream=\"up\"} 80000\n"), "{text}");
+    assert!(text.contains("tidegate_upstream_retries_total{upstream=\"up\",cause=\"reset\"} 80000\n"), "{text}");
     assert!(text.contains("tidegate_workers 4\n"));
 }
 

@@ -90,7 +90,7 @@ impl Totals {
         UpstreamTotals {
             requests: cells[upstream::REQUESTS],
             attempts: cells[upstream::ATTEMPTS],
-            retries: cells[upstream::RETRIES],
+            retries: cells[upstream::RETRIES..upstream::NOT_RETRIED].iter().sum(),
             connects: cells[upstream::OPENED],
             connect_failures: cells[upstream::FAILED],
             reused: cells[upstream::REUSED],

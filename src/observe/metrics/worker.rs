@@ -10,7 +10,7 @@ use arc_swap::{ArcSwap, Cache};
 use http::{StatusCode, Version};
 
 use super::cells::{HISTOGRAM, Slots};
-use crate::observe::{Exchange, Fault, ListenerId, RouteId, UpstreamId};
+use crate::observe::{Cause, Exchange, Fault, ListenerId, NotRetried, RouteId, UpstreamId};
 
 /// Why a connection was closed before it was served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,13 +85,16 @@ pub(crate) mod route {
 pub(crate) mod upstream {
     pub(crate) const REQUESTS: usize = 0;
     pub(crate) const ATTEMPTS: usize = 1;
-    pub(crate) const RETRIES: usize = 2;
-    pub(crate) const OPENED: usize = 3;
-    pub(crate) const CLOSED: usize = 4;
-    pub(crate) const FAILED: usize = 5;
-    pub(crate) const REUSED: usize = 6;
-    pub(crate) const FIRST_BYTE: usize = 7;
-    pub(crate) const CELLS: usize = FIRST_BYTE + super::HISTOGRAM;
+    pub(crate) const OPENED: usize = 2;
+    pub(crate) const CLOSED: usize = 3;
+    pub(crate) const FAILED: usize = 4;
+    pub(crate) const REUSED: usize = 5;
+    pub(crate) const FIRST_BYTE: usize = 6;
+    /// One for each cause.
+    pub(crate) const RETRIES: usize = FIRST_BYTE + super::HISTOGRAM;
+    /// One for each reason.
+    pub(crate) const NOT_RETRIED: usize = RETRIES + super::Cause::ALL.len();
+    pub(crate) const CELLS: usize = NOT_RETRIED + super::NotRetried::ALL.len();
 }
 
 /// Cells by name. The list is replaced as a whole when names come, and shares its cells with the one before.
@@ -213,10 +216,12 @@ impl WorkerMetrics {
             cells.observe(route::DURATION, exchange.since_start(now));
         }
         if let Some(cells) = exchange.upstream.and_then(|upstream| table.upstreams.at(upstream.0)) {
-            let attempts = u64::from(exchange.attempts);
             cells.add(upstream::REQUESTS, 1);
-            cells.add(upstream::ATTEMPTS, attempts);
-            cells.add(upstream::RETRIES, attempts.saturating_sub(1));
+            cells.add(upstream::ATTEMPTS, u64::from(exchange.attempts));
+            exchange.retries.iter().for_each(|cause| cells.add(upstream::RETRIES + cause as usize, 1));
+            if let Some(why) = exchange.not_retried {
+                cells.add(upstream::NOT_RETRIED + why as usize, 1);
+            }
             if let Some(at) = exchange.first_byte {
                 cells.observe(upstream::FIRST_BYTE, exchange.since_start(at));
             }

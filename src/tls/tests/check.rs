@@ -67,6 +67,7 @@ fn upstream(name: &str, endpoint: EndpointAddress, tls: Option<UpstreamTls>) -> 
         max_response_head_size: 1,
         proxy_protocol: None,
         tls,
+        retry: Retry::default(),
     }
 }
 

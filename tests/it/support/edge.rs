@@ -1,6 +1,7 @@
 //! The smallest config that forwards: one listener `web`, one upstream `app`, one route `all`, and what a story adds to them.
 
 use std::fmt::Display;
+use std::net::SocketAddr;
 
 use super::{Folder, Proxy};
 
@@ -22,6 +23,16 @@ impl Edge {
             route: "name = \"all\"\nupstream = \"app\"".to_owned(),
             more: String::new(),
         }
+    }
+
+    /// Forwards everything to several endpoints, each as it stands in the config; the later ones only where the earlier ones fail.
+    pub fn to_first_of(endpoints: &[SocketAddr]) -> Self {
+        let list: Vec<_> = endpoints
+            .iter()
+            .enumerate()
+            .map(|(place, one)| format!("{{ address = \"{one}\", backup = {} }}", place > 0))
+            .collect();
+        Self { upstream: format!("endpoints = [{}]", list.join(", ")), ..Self::to("") }
     }
 
     /// The same with the listener somewhere else.

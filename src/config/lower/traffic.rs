@@ -1,0 +1,36 @@
+//! What a config says about traffic on a bad day: retries, limits, hedges, mirrors, faults on purpose.
+
+use crate::config::fields::Fields;
+use crate::config::model::{Retry, RetryOn};
+use crate::config::raw::Table;
+use crate::config::scalar;
+use crate::config::words::Words;
+
+/// `[upstreams.NAME.retry]`
+pub(super) fn retry(upstream: &Fields<'_>) -> Retry {
+    let nothing = Table::default();
+    let at = upstream.section_or("retry", &nothing);
+    let word = |text: &str| RetryOn::WORDS.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+    let on = match at.find("on") {
+        Some(found) => found.items().iter().filter_map(|item| item.word()).collect(),
+        None => at.list("on", |text| Ok(word(text))).into_iter().flatten().collect(),
+    };
+    let retry = Retry {
+        max_attempts: at.count("max_attempts"),
+        on,
+        non_idempotent: at.boolean("retry_non_idempotent"),
+        try_timeout: at.duration("try_timeout"),
+        back_off: at.duration("back_off").unwrap_or_default(),
+        budget: at.parsed("budget", scalar::percent).unwrap_or_default(),
+        budget_min: at.count("budget_min"),
+        replay_body: usize::try_from(at.size("replay_body")).unwrap_or(usize::MAX),
+    };
+    if let Some(found) = at.find("on").filter(|_| retry.max_attempts == 1) {
+        found.no_effect("`on` has no effect: with max_attempts = 1 nothing is retried", "leave one of them out");
+    }
+    let ends = retry.try_timeout.is_some() && !retry.on.contains(&RetryOn::Timeout);
+    if let Some(found) = at.find("try_timeout").filter(|_| ends && retry.max_attempts > 1) {
+        found.no_effect("an attempt ends after this time, but is not retried", "add \"timeout\" to `on`");
+    }
+    retry
+}
