@@ -1,6 +1,6 @@
 //! From the operator's TOML to what it means: `raw` (one to one with the file) -> `lower` (all problems at once) -> `model`.
 //!
-//! [`load`] reads a file and all it includes. `keys` says once what every key is called, what it takes, what it is by default
+//! [`load()`] reads a file and all it includes. `keys` says once what every key is called, what it takes, what it is by default
 //! and what it is for; the decoder, the messages, `tidegate defaults` and the JSON Schema all read those tables.
 //! Nothing here opens a socket, and no file but those of the config itself.
 

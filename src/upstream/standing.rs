@@ -10,7 +10,7 @@
 //! | all of them, and discovery | slow start since then | [`Standing::ramp_from`] |
 //!
 //! An endpoint is *usable* while it is not down, not ejected and not drained. What never was probed is usable. Which of the endpoints
-//! of an upstream are then chosen from is said in [`super::candidates`]: usable ones, backups where there is no other, and all of
+//! of an upstream are then chosen from is said in `candidates`: usable ones, backups where there is no other, and all of
 //! them where too few are usable (panic).
 //!
 //! Workers read it for each choice with relaxed loads: an endpoint of which nothing is to be said costs one. Ejections end by
