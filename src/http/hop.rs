@@ -10,7 +10,13 @@ const MAX_NOMINATED: usize = 16;
 
 /// Whether the field of that lower-case name never passes a proxy. `TE`, `Host` and `Expect` are looked at by themselves.
 pub fn is_hop_by_hop(name: &str) -> bool {
-    matches!(name, "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade")
+    let named = matches!(name, "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade");
+    named || matches!(name, "keep_alive" | "proxy_connection" | "proxy_authorization" | "http2_settings")
+}
+
+/// Whether many programs (all that came from CGI, RFC 3875 §4.1.18) take the field of that lower-case name for one of framing.
+pub fn is_framing_in_disguise(name: &str) -> bool {
+    matches!(name, "content_length" | "transfer_encoding")
 }
 
 /// Whether a header rule of the config may name the field of that lower-case name: framing and the connection are the proxy's own.
@@ -49,8 +55,12 @@ pub fn is_end_to_end(name: &str) -> bool {
     NAMES.iter().any(|one| one.eq_ignore_ascii_case(name)) || starts("x-forwarded-") || starts("x-real-")
 }
 
-/// Whether a field of that lower-case name may stand in a trailer section (RFC 9110 §6.5.1).
+/// Whether a field of that lower-case name may stand in a trailer section (RFC 9110 §6.5.1), `_` read as `-`.
 pub fn may_trail(name: &str) -> bool {
+    if name.contains('_') { may_trail_as(&name.replace('_', "-")) } else { may_trail_as(name) }
+}
+
+fn may_trail_as(name: &str) -> bool {
     let refused = is_hop_by_hop(name)
         || is_end_to_end(name)
         || name.starts_with("if-")
@@ -146,6 +156,16 @@ mod tests {
         let sixteen = "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p";
         assert!(nominated(&[sixteen]).is_ok());
         assert_eq!(nominated(&[sixteen, "q"]).err(), Some(TooMany));
+    }
+
+    #[test]
+    fn trailers_say_nothing_of_framing_under_any_name() {
+        for name in ["content-length", "content_length", "transfer_encoding", "x_forwarded_for", "set_cookie", "host"] {
+            assert!(!may_trail(name), "{name}");
+        }
+        for name in ["grpc-status", "x-sum", "x_sum", "content-md5"] {
+            assert!(may_trail(name), "{name}");
+        }
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub enum Refusal {
     Connection,
     /// A field of HTTP/1 connections in HTTP/2 (RFC 9113 §8.2.2).
     ConnectionField,
+    /// `Content_Length` or `Transfer_Encoding`: many programs take `_` for `-`, and would see another body than we do.
+    FramingDisguised,
     /// Several lengths, one that is no number, or not the body's.
     ContentLength,
     /// An `Expect` that is not `100-continue`.
@@ -62,6 +64,7 @@ impl Refusal {
             Self::PathAboveRoot => "path_above_root",
             Self::Connection => "connection_nominates",
             Self::ConnectionField => "connection_field",
+            Self::FramingDisguised => "framing_disguised",
             Self::ContentLength => "content_length",
             Self::Expectation => "expectation",
             Self::TooManyFields => "too_many_fields",
@@ -87,6 +90,7 @@ impl Refusal {
             | Self::PathAboveRoot
             | Self::Connection
             | Self::ConnectionField
+            | Self::FramingDisguised
             | Self::ContentLength => StatusCode::BAD_REQUEST,
         }
     }

@@ -272,6 +272,10 @@ fn strip_request(request: &mut Request) -> Result<(), Refusal> {
             }
             false
         }
+        other if hop::is_framing_in_disguise(other) => {
+            refusal = Some(Refusal::FramingDisguised);
+            false
+        }
         other => !nominated.contains(other),
     });
     request.expects_continue = expects;
@@ -434,6 +438,7 @@ mod tests {
             (vec![HOST_A, ("connection", "upgrade"), ("upgrade", "websocket")], vec![]),
             (vec![HOST_A, ("connection", "Upgrade, HTTP2-Settings"), ("http2-settings", "AAMAAABk")], vec![]),
             (vec![HOST_A, ("proxy", "http://evil"), ("proxy-authorization", "Basic eA==")], vec![]),
+            (vec![HOST_A, ("keep_alive", "5"), ("Proxy_Connection", "close"), ("x_y", "1")], vec!["x_y: 1"]),
             (vec![HOST_A, ("authorization", "Basic eA==")], vec!["authorization: Basic eA=="]),
             (vec![HOST_A, ("connection", "te"), ("te", "trailers, deflate;q=0.5")], vec!["te: trailers"]),
             (vec![HOST_A, ("te", "deflate")], vec![]),
@@ -486,6 +491,9 @@ mod tests {
             (H2, "GET /", vec![HOST_A, ("upgrade", "websocket")], R::ConnectionField),
             (H2, "GET /", vec![HOST_A, ("te", "gzip")], R::ConnectionField),
             (H2, "GET /", vec![HOST_A, ("te", "trailers, gzip")], R::ConnectionField),
+            (H1, "GET /", vec![HOST_A, ("content_length", "5")], R::FramingDisguised),
+            (H1, "GET /", vec![HOST_A, ("Transfer_Encoding", "chunked")], R::FramingDisguised),
+            (H2, "GET /", vec![HOST_A, ("transfer_encoding", "chunked")], R::FramingDisguised),
             (H1, "GET /", vec![HOST_A, ("expect", "200-ok")], R::Expectation),
             (H1, "GET /", vec![HOST_A, ("content-length", "1")], R::ContentLength),
             (H1, "GET /", vec![HOST_A, ("content-length", "0"), ("content-length", "0")], R::ContentLength),

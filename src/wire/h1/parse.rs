@@ -37,6 +37,8 @@ pub enum HeadError {
     Target,
     /// CONNECT: this is no tunnel.
     Connect,
+    /// No `Host` beside a target that names one.
+    HostMissing,
     /// Neither HTTP/1.0 nor HTTP/1.1.
     Version,
     /// A line folded over two (RFC 9112 §5.2).
@@ -64,6 +66,7 @@ impl HeadError {
             Self::Method => "bad_method",
             Self::Target => "bad_target",
             Self::Connect => "method_refused",
+            Self::HostMissing => "host_missing",
             Self::Version => "bad_version",
             Self::Fold => "folded_field",
             Self::FieldName => "bad_field_name",
@@ -208,8 +211,7 @@ pub fn request(head: BytesMut, limits: &HeadLimits) -> Result<RequestHead, HeadE
         Framing::UntilClose => Framing::None,
         framing => framing,
     };
-    let wishes = noted.wishes(version);
-    let host = noted.host.and_then(Text::visible);
+    let (wishes, host) = (noted.wishes(version), noted.host.and_then(Text::visible));
     Ok(RequestHead { method, target, version, headers, host, framing, wishes })
 }
 
@@ -246,7 +248,7 @@ pub fn response(head: BytesMut, limits: &HeadLimits) -> Result<ResponseHead, Hea
 /// The fields of a trailer section; `section` is all of it with the empty line.
 ///
 /// # Errors
-/// As for the fields of a head.
+/// As for a head.
 pub fn trailers(section: BytesMut, limits: &HeadLimits) -> Result<Headers, HeadError> {
     let section = section.freeze();
     let mut headers = Headers::new();
@@ -277,11 +279,10 @@ struct Noted {
 fn fields(head: &Bytes, line_end: usize, limits: &HeadLimits) -> Result<(Headers, Noted), HeadError> {
     let mut headers = Headers::with_capacity(16);
     let mut noted = Noted::default();
-    let mut at = line_end;
-    if head.get(at..at + 2) != Some(b"\r\n") {
+    let mut at = line_end + 2;
+    if head.get(line_end..at) != Some(b"\r\n") {
         return Err(HeadError::LineEnd);
     }
-    at += 2;
     while let Some(field) = field(head, at, limits)? {
         if headers.len() == limits.fields {
             return Err(HeadError::TooLarge);

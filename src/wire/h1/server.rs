@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, HOST};
 use http::{Method, Version};
 
 use self::inbound::{Inbound, RequestBody};
@@ -198,6 +198,10 @@ impl<E: Exchanges> Connection<'_, E> {
     fn request(&self, head: RequestHead) -> Result<(Request, Asked), HeadError> {
         let RequestHead { method, target, version, headers, host, framing, wishes } = head;
         let (scheme, named, target) = origin_form(&method, target, self.settings.scheme)?;
+        if !named.is_empty() && version == Version::HTTP_11 && !headers.contains(&HOST) {
+            // The target names it, but some servers look at `Host` alone (RFC 9112 §3.2).
+            return Err(HeadError::HostMissing);
+        }
         // The target's authority counts; that `Host` agrees is checked later.
         let authority = if named.is_empty() { host.unwrap_or_default() } else { named };
         let switching = wishes.upgrade.is_some() && framing == Framing::None;
