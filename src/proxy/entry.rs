@@ -69,12 +69,19 @@ pub(super) fn identify(
     ticket.exchange.authority = identity.authority.clone();
     ticket.exchange.request_id = Some(identity.request_id.clone());
     if let Some(name) = &listener.subject_header {
-        request.headers_mut().remove(name);
+        // Under no name that many programs read as this one.
+        request.headers_mut().retain(|sent, _| !is_like(sent.as_str(), name.as_str()));
         if let Some(subject) = client.tls.as_ref().and_then(|tls| tls.client_subject()) {
             request.headers_mut().append(name.clone(), subject.clone());
         }
     }
     if identity.passes > MAX_PASSES { Err(Fault::Loop) } else { Ok(identity) }
+}
+
+/// Whether two names are the same where `_` is read as `-`.
+fn is_like(sent: &str, name: &str) -> bool {
+    let fold = |byte: u8| if byte == b'_' { b'-' } else { byte };
+    sent.len() == name.len() && sent.bytes().map(fold).eq(name.bytes().map(fold))
 }
 
 /// The host against the certificate that this connection was served.
