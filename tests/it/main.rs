@@ -12,6 +12,7 @@ mod errors;
 mod files;
 mod grpc;
 mod headers;
+mod hostile;
 mod http2;
 mod limits;
 mod proxy_protocol;
