@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::surface::{EndpointState, World};
 use crate::config::model::{
-    AccessSink, Action, Balance, Endpoint, ListenAddress, Listener, ListenerTls, Model, PathMatch, Route, Upstream,
+    AccessSink, Action, Endpoint, ListenAddress, Listener, ListenerTls, Model, PathMatch, Route, Upstream,
     UpstreamProtocol, ValueMatch,
 };
 use crate::observe::metrics::Totals;
@@ -70,10 +70,7 @@ pub(crate) fn upstreams(model: &Model, totals: &Totals, live: impl Fn(&str) -> V
                 UpstreamProtocol::H2 => "h2",
                 UpstreamProtocol::Auto => "auto",
             },
-            "balance": match upstream.balance {
-                Balance::RoundRobin => "round_robin",
-                Balance::LeastRequests => "least_requests",
-            },
+            "balance": upstream.balance.label(),
             "tls": upstream.tls.is_some(),
             "endpoints": upstream.endpoints.iter().map(|one| endpoint(one, &live)).collect::<Vec<_>>(),
             "requests": counted.requests,

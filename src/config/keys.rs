@@ -2,6 +2,7 @@
 //!
 //! A new key is one entry here and the line in `lower` that reads it; a test finds the one that lacks the other.
 
+mod balance;
 mod listener;
 mod route;
 mod traffic;
@@ -88,6 +89,8 @@ pub(super) static SERVER: Section = Section {
             Boolean(true),
             "Reload when a file of the config changes; SIGHUP always reloads.",
         ),
+        Key::new("zone", TEXT, Absent, "Where this process is: endpoints of the same zone are preferred.")
+            .example(r#""${ZONE:-}""#),
     ]],
 };
 

@@ -2,6 +2,7 @@
 //!
 //! A value that could not be read leaves a gap or a default behind. That never gets out: with one error there is no model.
 
+mod balance;
 mod check;
 mod listener;
 mod names;
@@ -59,6 +60,7 @@ fn server(root: &Fields<'_>) -> Server {
         workers: at.find("workers").and_then(|found| workers(&found)),
         drain_timeout: at.duration("drain_timeout").unwrap_or_default(),
         watch: at.boolean("watch"),
+        zone: balance::zone(&at),
     }
 }
 

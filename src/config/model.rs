@@ -2,6 +2,7 @@
 //!
 //! Durations that are `None` are switched off (`"off"` or `"0s"` in the file). Sizes are octets.
 
+mod balance;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use regex::Regex;
 
+pub use balance::*;
 pub use traffic::*;
 
 /// A whole config, ready to be compiled into a snapshot.
@@ -44,6 +46,8 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// `watch`, default true
     pub watch: bool,
+    /// `zone`: where this process is; endpoints of the same zone are preferred
+    pub zone: Option<Arc<str>>,
 }
 
 /// `[admin]`
@@ -259,6 +263,8 @@ pub struct Upstream {
     pub protocol: UpstreamProtocol,
     /// `balance`, default `least_requests`
     pub balance: Balance,
+    /// What that needs, and what else decides which endpoint is chosen
+    pub spread: Spread,
     /// `connect_timeout`, default 3 s; TLS handshake included
     pub connect_timeout: Option<Duration>,
     /// `response_timeout`, default 30 s: from the end of the request to the first byte of the response
@@ -279,6 +285,8 @@ pub struct Upstream {
     pub proxy_protocol: Option<ProxyProtocolVersion>,
     /// `[upstreams.NAME.tls]`; present: TLS to the endpoints
     pub tls: Option<UpstreamTls>,
+    /// `[upstreams.NAME.outlier]`
+    pub outlier: Outlier,
     /// `[upstreams.NAME.retry]`
     pub retry: Retry,
 }
@@ -292,6 +300,8 @@ pub struct Endpoint {
     pub weight: u32,
     /// `backup`: used only while no other endpoint can be
     pub backup: bool,
+    /// `zone`: where it is
+    pub zone: Option<Arc<str>>,
 }
 
 /// Where an endpoint is.
@@ -329,15 +339,6 @@ pub enum UpstreamProtocol {
     H2,
     /// `"auto"`: what ALPN says under TLS; HTTP/1.1 in clear text
     Auto,
-}
-
-/// `balance`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Balance {
-    /// Smooth weighted round robin.
-    RoundRobin,
-    /// The less loaded of two, by weight (default).
-    LeastRequests,
 }
 
 /// `proxy_protocol` of an upstream

@@ -7,8 +7,8 @@ mod text;
 
 pub(super) use address::{certificate_name, cidr, endpoint_address, host_pattern, listen_address};
 pub(super) use message::{header_name, header_value, method, method_meant, path, rule_header_name, value_match};
-pub(super) use quantity::{duration, percent, show_size, size};
-pub(super) use text::{hash_on, inner_path, name, regex, template, upgrade};
+pub(super) use quantity::{duration, factor, percent, show_size, size};
+pub(super) use text::{cookie_name, hash_on, inner_path, name, regex, template, upgrade};
 
 /// Why a text is no such value.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! The words that stand for the closed sets of the model, each in one place.
 
-use super::model::{Balance, LogFormat, LogLevel, ProxyProtocolVersion, RetryOn, TlsVersion, UpstreamProtocol};
+use super::model::{
+    Balance, LogFormat, LogLevel, ProxyProtocolVersion, RetryOn, SameSite, TlsVersion, UpstreamProtocol,
+};
 
 /// A closed set and its words in the file.
 pub(super) trait Words: Copy + 'static {
@@ -45,8 +47,31 @@ impl Words for UpstreamProtocol {
 }
 
 impl Words for Balance {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("round_robin", Self::RoundRobin),
+        ("random", Self::Random),
+        ("least_requests", Self::LeastRequests),
+        ("least_time", Self::LeastTime),
+        ("hash", Self::Hash),
+        ("maglev", Self::Maglev),
+    ];
+}
+
+impl Words for SameSite {
     const WORDS: &'static [(&'static str, Self)] =
-        &[("round_robin", Self::RoundRobin), ("least_requests", Self::LeastRequests)];
+        &[("lax", Self::Lax), ("strict", Self::Strict), ("none", Self::None)];
+}
+
+/// The word of a value.
+pub(super) fn word<T: Words + PartialEq>(value: T) -> &'static str {
+    T::WORDS.iter().find(|(_, one)| *one == value).map_or("", |(word, _)| word)
+}
+
+impl Balance {
+    /// The word in the file.
+    pub fn label(self) -> &'static str {
+        word(self)
+    }
 }
 
 impl Words for Option<ProxyProtocolVersion> {

@@ -7,6 +7,7 @@ pub mod date;
 pub mod forwarded;
 mod headers;
 pub mod hop;
+pub mod key;
 mod message;
 pub mod multipart;
 pub mod negotiate;

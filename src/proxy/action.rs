@@ -9,9 +9,9 @@ use super::pipeline::values;
 use super::ticket::Ticket;
 use super::worker::World;
 use crate::files::Files;
+use crate::http::key::KeySource;
 use crate::http::sanitize::{self, CleanRequest, CleanResponse};
 use crate::http::{Response, Target};
-use crate::routing::split::KeySource;
 use crate::snapshot::{Action, Route};
 use crate::wire::Task;
 
@@ -27,8 +27,8 @@ pub(super) async fn act(
     let place = match &route.action {
         Action::Upstream(place) => *place,
         Action::Split(split) => {
-            let path = ticket.exchange.target.as_str().split('?').next().unwrap_or("/");
-            let source = KeySource { client: ticket.exchange.client, path, headers: request.headers() };
+            let target = ticket.exchange.target.as_str();
+            let source = KeySource { client: ticket.exchange.client, target, headers: request.headers() };
             split.choose(&source, client.worker.random()).ok_or(Fault::NoEndpoint)?
         }
         Action::Redirect(redirect) => {

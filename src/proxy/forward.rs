@@ -19,9 +19,10 @@ use super::fault::{Fault, cause};
 use super::ticket::Ticket;
 use super::upgrade::{self, Switch};
 use super::worker::World;
+use crate::http::key::KeySource;
 use crate::http::sanitize::{self, CleanRequest, CleanResponse};
 use crate::http::{Body, Length, Request, Response};
-use crate::observe::NotRetried;
+use crate::observe::{Exchange, NotRetried};
 use crate::snapshot::Route;
 use crate::upstream::group::Tried;
 use crate::upstream::retry::{Course, Failed, Next, Where};
@@ -93,7 +94,8 @@ impl Forward<'_> {
         let mut last = None;
         loop {
             let fresh = place == Where::Same;
-            let Some(pool) = pick(upstream, place, &mut tried, same.take()) else {
+            let source = source(&ticket.exchange, plan.request);
+            let Some(pool) = pick(upstream, &source, place, (&mut tried, same.take())) else {
                 return last.map_or(Err(Fault::NoEndpoint), |last| stop(ticket, NotRetried::Endpoint, last));
             };
             // A response that is not passed on goes with its connection, unless all of it had come already.
@@ -193,17 +195,27 @@ fn upload(body: Body, upstream: &Upstream, switch: Option<&Switch>, repeatable: 
 }
 
 /// The endpoint of the next attempt.
-fn pick(upstream: &Upstream, place: Where, tried: &mut Tried, same: Option<Rc<Pool>>) -> Option<Rc<Pool>> {
+fn pick(
+    upstream: &Upstream,
+    source: &KeySource<'_>,
+    place: Where,
+    (tried, same): (&mut Tried, Option<Rc<Pool>>),
+) -> Option<Rc<Pool>> {
     if place == Where::Same {
         return same;
     }
-    let untried = upstream.choose(*tried);
+    let untried = upstream.choose(source, *tried);
     let (chosen, pool) = match place {
-        Where::Any => untried.or_else(|| upstream.choose(Tried::default())),
+        Where::Any => untried.or_else(|| upstream.choose(source, Tried::default())),
         Where::Untried | Where::Same => untried,
     }?;
     tried.add(chosen);
     Some(pool.clone())
+}
+
+/// What the choice of an endpoint may look at.
+fn source<'a>(exchange: &'a Exchange, request: &'a Request) -> KeySource<'a> {
+    KeySource { client: exchange.client, target: exchange.target.as_str(), headers: &request.headers }
 }
 
 fn stop(ticket: &mut Ticket, why: NotRetried, last: Result<Response, Fault>) -> Result<Response, Fault> {

@@ -11,12 +11,8 @@
 //!
 //! A request without the key (no such cookie or field) is split by chance.
 
-use std::net::IpAddr;
-
-use http::header::COOKIE;
-
 use crate::config::model::{self, HashOn, Upstream};
-use crate::http::Headers;
+use crate::http::key::{KeySource, hash, mix};
 
 /// A compiled split.
 #[derive(Clone, Debug)]
@@ -32,17 +28,6 @@ struct Arm {
     weight: u32,
     /// Made of the upstream's name.
     seed: u64,
-}
-
-/// What a sticky split may look at, borrowed from a sanitised request.
-#[derive(Clone, Copy, Debug)]
-pub struct KeySource<'a> {
-    /// The client's address, after trusted proxies were believed.
-    pub client: Option<IpAddr>,
-    /// Path, percent-encoded.
-    pub path: &'a str,
-    /// Fields.
-    pub headers: &'a Headers,
 }
 
 impl Split {
@@ -61,7 +46,7 @@ impl Split {
 
     /// The place of the upstream that takes the request; `random` is any number, evenly distributed. `None` where no arm has weight.
     pub fn choose(&self, source: &KeySource<'_>, random: u64) -> Option<usize> {
-        let key = self.sticky.as_ref().and_then(|on| key(on, source));
+        let key = self.sticky.as_ref().and_then(|on| on.key(source));
         match key {
             Some(key) => self.by_key(key),
             None => self.by_chance(random),
@@ -92,45 +77,15 @@ impl Split {
     }
 }
 
-/// The hash of the key that the request has, where it has it.
-fn key(on: &HashOn, source: &KeySource<'_>) -> Option<u64> {
-    match on {
-        HashOn::ClientIp => source.client.map(|address| match address.to_canonical() {
-            IpAddr::V4(address) => hash(&address.octets()),
-            IpAddr::V6(address) => hash(&address.octets()),
-        }),
-        HashOn::Path => Some(hash(source.path.as_bytes())),
-        HashOn::Header(name) => source.headers.first(name).map(|value| hash(value.as_bytes())),
-        HashOn::Cookie(name) => cookie(name, source.headers).map(hash),
-    }
-}
-
-/// The value of the first cookie of that name (RFC 6265 §5.4).
-fn cookie<'a>(name: &str, headers: &'a Headers) -> Option<&'a [u8]> {
-    let crumbs = headers.all(&COOKIE).flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
-    crumbs
-        .map(<[u8]>::trim_ascii)
-        .find_map(|crumb| crumb.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"=")))
-}
-
-/// FNV-1a, 64 bits. It is written out because it must never change: that would move every client.
-fn hash(octets: &[u8]) -> u64 {
-    octets.iter().fold(0xcbf2_9ce4_8422_2325, |hash, octet| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// The finaliser of SplitMix64: every bit of the input reaches every bit of the output.
-fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ bits >> 31
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use http::{HeaderName, HeaderValue};
 
     use super::*;
-    use crate::config::model::{Balance, UpstreamProtocol};
+    use crate::config::model::{Balance, Outlier, Spread, UpstreamProtocol};
+    use crate::http::Headers;
 
     fn upstream(name: &str) -> Upstream {
         Upstream {
@@ -138,6 +93,8 @@ mod tests {
             endpoints: Vec::new(),
             protocol: UpstreamProtocol::Http1,
             balance: Balance::RoundRobin,
+            spread: Spread::PLAIN,
+            outlier: Outlier::PLAIN,
             connect_timeout: None,
             response_timeout: None,
             response_body_timeout: None,
@@ -165,7 +122,7 @@ mod tests {
         let headers = Headers::new();
         let of = |client: u32| {
             let client = Some(IpAddr::V4(client.wrapping_mul(2_654_435_761).into()));
-            split.choose(&KeySource { client, path: "/", headers: &headers }, 0).expect("an arm")
+            split.choose(&KeySource { client, target: "/", headers: &headers }, 0).expect("an arm")
         };
         (0..KEYS).map(of).collect()
     }
@@ -222,19 +179,13 @@ mod tests {
     }
 
     #[test]
-    fn hashes_never_change() {
-        assert_eq!(hash(b"foobar"), 0x8594_4171_f739_67e8);
-        assert_eq!(mix(1), 0x5692_161d_100b_05e5);
-    }
-
-    #[test]
     fn keys_and_requests_without_one() {
         let field =
             |name: &'static str, value: &'static str| (HeaderName::from_static(name), HeaderValue::from_static(value));
         let headers: Headers =
             [field("cookie", "ab=1; b=2"), field("cookie", "a=3"), field("x-user", "eve")].into_iter().collect();
         let client = "::ffff:10.0.0.1".parse().ok();
-        let source = KeySource { client, path: "/x", headers: &headers };
+        let source = KeySource { client, target: "/x?y", headers: &headers };
         let cases = [
             (HashOn::ClientIp, Some(hash(&[10, 0, 0, 1]))),
             (HashOn::Path, Some(hash(b"/x"))),
@@ -245,7 +196,7 @@ mod tests {
             (HashOn::Cookie("c".to_owned()), None),
         ];
         for (on, expected) in cases {
-            assert_eq!(key(&on, &source), expected, "{on:?}");
+            assert_eq!(on.key(&source), expected, "{on:?}");
         }
         let by_cookie = Split { sticky: Some(HashOn::Cookie("c".to_owned())), ..split(&[1, 1]) };
         let both: Vec<_> = [0, u64::MAX].map(|random| by_cookie.choose(&source, random)).into();

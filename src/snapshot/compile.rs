@@ -14,8 +14,10 @@ use crate::routing::Router;
 use crate::routing::split::Split;
 use crate::tls::{ClientTls, ServerTls, TlsProblem, alpn_of};
 use crate::upstream::group::{Member, Times};
+use crate::upstream::plan::Plan;
 use crate::upstream::pool::PoolLimits;
 use crate::upstream::retry::RetryPolicy;
+use crate::upstream::sticky::{Secret, Stickiness};
 use crate::upstream::{Endpoint, EndpointIdentity, Seed};
 
 /// Something that a config names and that cannot be used.
@@ -126,11 +128,20 @@ fn upstreams(model: &Model, previous: Option<&Snapshot>, problems: &mut Vec<Comp
                 endpoint: known.cloned().unwrap_or_else(|| Endpoint::new(identity)),
                 weight: endpoint.weight,
                 backup: endpoint.backup,
+                zone: endpoint.zone.clone(),
             }
         });
+        let members: Vec<_> = members.collect();
+        let sticky = match stickiness(upstream, &members) {
+            Ok(sticky) => sticky,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        };
         seeds.push(Seed {
-            members: members.collect(),
-            balance: upstream.balance,
+            plan: Arc::new(Plan::compile(upstream, &members, model.server.zone.as_ref(), sticky)),
+            members,
             limits: PoolLimits {
                 connect_timeout: upstream.connect_timeout,
                 idle_timeout: upstream.idle_timeout,
@@ -148,6 +159,18 @@ fn upstreams(model: &Model, previous: Option<&Snapshot>, problems: &mut Vec<Comp
         });
     }
     seeds
+}
+
+/// The cookie that keeps clients where they are, signed with the secret as it is now.
+fn stickiness(upstream: &model::Upstream, members: &[Member]) -> Result<Option<Stickiness>, CompileProblem> {
+    let Some(sticky) = &upstream.spread.sticky else { return Ok(None) };
+    let secret = Secret::load(sticky.secret.as_ref()).map_err(|error| CompileProblem {
+        label: error.label(),
+        key: format!("upstreams.{}.sticky.secret_file", upstream.name),
+        message: error.to_string(),
+        help: "name a file that this user may read, with 16 bytes or more".to_owned(),
+    })?;
+    Ok(Some(Stickiness::compile(sticky, &secret, &upstream.name, members)))
 }
 
 fn upstream_tls(upstream: &model::Upstream, before: Option<&Seed>) -> Result<Option<ClientTls>, Vec<TlsProblem>> {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use arc_swap::ArcSwap;
 
 use super::Standing;
+use super::balance::PeakEwma;
 use crate::config::model::{EndpointAddress, ProxyProtocolVersion, Upstream as Model, UpstreamProtocol};
 use crate::tls::ClientTls;
 
@@ -65,6 +66,8 @@ pub struct Endpoint {
     pub addresses: ArcSwap<Vec<SocketAddr>>,
     /// Whether it should get exchanges.
     pub standing: Standing,
+    /// How fast it answers, for `least_time`.
+    pub speed: PeakEwma,
     in_flight: AtomicUsize,
     connections: AtomicUsize,
 }
@@ -82,6 +85,7 @@ impl Endpoint {
             identity,
             addresses: ArcSwap::from_pointee(addresses),
             standing: Standing::default(),
+            speed: PeakEwma::default(),
             in_flight: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
         })

@@ -1,15 +1,20 @@
 //! A worker's view of all upstreams of a snapshot.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::balance::{Draw, RoundRobin, least_requests};
+use super::Moment;
+use super::choice::Choice;
 use super::endpoint::Endpoint;
+use super::plan::Plan;
 use super::pool::{Pool, PoolLimits};
 use super::retry::{Budget, RetryPolicy, Token};
-use crate::config::model::{Balance, UpstreamProtocol};
+use super::sticky::Stickiness;
+use crate::config::model::UpstreamProtocol;
+use crate::http::key::{KeySource, mix};
+
+pub use super::candidates::Tried;
 
 /// An upstream as a snapshot has it: shared by all workers, immutable.
 #[derive(Debug)]
@@ -17,7 +22,7 @@ pub struct Seed {
     /// Its endpoints, with weight and whether they are backups.
     pub members: Vec<Member>,
     /// How one is chosen.
-    pub balance: Balance,
+    pub plan: Arc<Plan>,
     /// What bounds the connections of each.
     pub limits: PoolLimits,
     /// What bounds an exchange.
@@ -50,58 +55,30 @@ pub struct Member {
     pub weight: u32,
     /// Used only while no other can be.
     pub backup: bool,
+    /// Where it is.
+    pub zone: Option<Arc<str>>,
 }
 
 /// An upstream as a worker has it.
 #[derive(Debug)]
 pub struct Upstream {
     pools: Vec<Rc<Pool>>,
-    weights: Vec<(u32, bool)>,
-    balance: Balance,
-    robin: RefCell<RoundRobin>,
-    draw: RefCell<Draw>,
+    choice: Choice,
     times: Times,
     retry: RetryPolicy,
     budget: Arc<Budget>,
 }
 
-/// Endpoints that an exchange has tried already, as a set of places; those beyond 64 are tried again.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tried(u64);
-
-impl Tried {
-    /// Adds a place.
-    pub fn add(&mut self, place: usize) {
-        self.0 |= 1u64.checked_shl(place as u32).unwrap_or(0);
-    }
-
-    fn has(self, place: usize) -> bool {
-        place < 64 && self.0 & (1 << place) != 0
-    }
-}
-
 impl Upstream {
-    /// Chooses an endpoint that was not tried yet; backups only where no other is left. Where all were tried, `None`.
-    pub fn choose(&self, tried: Tried) -> Option<(usize, &Rc<Pool>)> {
-        let place = self.choose_among(false, tried).or_else(|| self.choose_among(true, tried))?;
+    /// Chooses an endpoint that was not tried yet, for the request that `source` tells of. `None` where no other may be used.
+    pub fn choose(&self, source: &KeySource<'_>, tried: Tried) -> Option<(usize, &Rc<Pool>)> {
+        let place = self.choice.choose(source, tried, Moment::now)?;
         Some((place, &self.pools[place]))
     }
 
-    fn choose_among(&self, backup: bool, tried: Tried) -> Option<usize> {
-        let weight = |place: usize| {
-            let (weight, is_backup) = self.weights[place];
-            if is_backup == backup && !tried.has(place) { weight } else { 0 }
-        };
-        let count = self.weights.len();
-        match self.balance {
-            // With one endpoint there is nothing to choose.
-            _ if count == 1 => (weight(0) > 0).then_some(0),
-            Balance::RoundRobin => self.robin.borrow_mut().next(count, weight),
-            Balance::LeastRequests => {
-                let load = |place: usize| self.pools[place].endpoint().in_flight();
-                least_requests(count, weight, load, |below| self.draw.borrow_mut().below(below))
-            }
-        }
+    /// Keeps clients with the endpoint that answered them first, where the config says so.
+    pub fn sticky(&self) -> Option<&Stickiness> {
+        self.choice.plan().sticky.as_ref()
     }
 
     /// What bounds an exchange.
@@ -158,10 +135,7 @@ impl Upstreams {
             });
             upstreams.push(Upstream {
                 pools: pools.collect(),
-                weights: part.members.iter().map(|member| (member.weight, member.backup)).collect(),
-                balance: part.balance,
-                robin: RefCell::default(),
-                draw: RefCell::new(Draw::new(seed.wrapping_add(place as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))),
+                choice: Choice::new(part.plan.clone(), mix(seed.wrapping_add(place as u64))),
                 times: part.times,
                 retry: part.retry.clone(),
                 budget: part.budget.clone(),

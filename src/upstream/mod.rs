@@ -4,14 +4,18 @@
 //! same. What a worker has of it is a [`Pool`]: connections are used by the thread that opened them.
 
 pub mod balance;
+pub mod candidates;
+pub mod choice;
 pub mod connect;
 pub mod endpoint;
 pub mod group;
 pub mod moment;
+pub mod plan;
 pub mod pool;
 pub mod resolve;
 pub mod retry;
 pub mod standing;
+pub mod sticky;
 
 pub use connect::ConnectFailure;
 pub use endpoint::{Endpoint, EndpointIdentity, InFlight};

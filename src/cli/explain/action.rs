@@ -7,8 +7,9 @@ use super::{Question, report, words};
 use crate::config::model::{self, Action, HeaderRules, Model, Policies, Route, Upstream};
 use crate::filter::{Redirect, Rewrite, Template};
 use crate::http::Response;
+use crate::http::key::KeySource;
 use crate::http::sanitize::CleanRequest;
-use crate::routing::split::{KeySource, Split};
+use crate::routing::split::Split;
 
 /// What a route does.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -143,7 +144,7 @@ impl Scene<'_> {
         let compiled = Split::compile(split, &self.model.upstreams);
         let source = KeySource {
             client: self.question.client,
-            path: self.request.target().path(),
+            target: self.request.target().path(),
             headers: self.request.headers(),
         };
         // Where chance plays no part, the lowest and the highest number lead to the same arm.
@@ -257,7 +258,7 @@ fn upstream(upstream: &Upstream) -> UpstreamReport {
         name: upstream.name.to_string(),
         protocol: words::protocol(upstream.protocol),
         tls: upstream.tls.is_some(),
-        balance: words::balance(upstream.balance),
+        balance: upstream.balance.label(),
         endpoints: upstream.endpoints.iter().map(endpoint).collect(),
         timeouts: timeouts.map(|(key, timeout)| Step { key, text: words::duration(timeout) }).into(),
     }

@@ -2,20 +2,13 @@
 
 use std::time::Duration;
 
-use crate::config::model::{Balance, HashOn, Placeholder, Template, TemplatePart, UpstreamProtocol, ValueMatch};
+use crate::config::model::{HashOn, Placeholder, Template, TemplatePart, UpstreamProtocol, ValueMatch};
 
 pub(super) fn protocol(protocol: UpstreamProtocol) -> &'static str {
     match protocol {
         UpstreamProtocol::Http1 => "http/1.1",
         UpstreamProtocol::H2 => "h2",
         UpstreamProtocol::Auto => "auto",
-    }
-}
-
-pub(super) fn balance(balance: Balance) -> &'static str {
-    match balance {
-        Balance::RoundRobin => "round_robin",
-        Balance::LeastRequests => "least_requests",
     }
 }
 

@@ -1,73 +1,76 @@
 //! `[upstreams.NAME]` and what is in it.
 
+use super::balance::BALANCING;
 use super::traffic::RETRY;
-use super::{ENDPOINT_ADDRESS, HOST};
+use super::{ENDPOINT_ADDRESS, HOST, TEXT};
 use crate::config::kind::Default::{Absent, Boolean, Integer, Required, Text};
 use crate::config::kind::{Key, Kind, Section};
-use crate::config::model::{Balance, ProxyProtocolVersion, TlsVersion, UpstreamProtocol};
+use crate::config::model::{ProxyProtocolVersion, TlsVersion, UpstreamProtocol};
 use crate::config::words::words;
 
 /// `[upstreams.NAME]`
 pub(in crate::config) static UPSTREAM: Section = Section {
     doc: "A named group of endpoints that answer the same requests.",
-    groups: &[&[
-        Key::new(
-            "endpoints",
-            Kind::List(&Kind::Either(&[ENDPOINT_ADDRESS, Kind::Table(&ENDPOINT)])),
-            Required,
-            "Addresses, host names with a port, or `unix:/path`; or tables with `address`, `weight` and `backup`.",
-        )
-        .example(r#"["127.0.0.1:9000", { address = "10.0.0.8:9000", weight = 2 }]"#),
-        Key::new(
-            "protocol",
-            Kind::Word(words::<UpstreamProtocol>),
-            Text("http/1.1"),
-            "What endpoints speak; `\"auto\"` is what ALPN says under TLS, and HTTP/1.1 in clear text.",
-        ),
-        Key::new("balance", Kind::Word(words::<Balance>), Text("least_requests"), "How an endpoint is chosen."),
-        Key::new("connect_timeout", Kind::Timeout, Text("3s"), "Connecting, TLS handshake included."),
-        Key::new(
-            "response_timeout",
-            Kind::Timeout,
-            Text("30s"),
-            "From the end of the request to the first byte of the response.",
-        ),
-        Key::new("response_body_timeout", Kind::Timeout, Text("30s"), "Between two reads of a response body."),
-        Key::new("write_timeout", Kind::Timeout, Text("30s"), "An endpoint that takes no byte of the request."),
-        Key::new(
-            "idle_timeout",
-            Kind::Timeout,
-            Text("55s"),
-            "A pooled connection without a request; keep it below what the endpoint allows.",
-        ),
-        Key::new(
-            "max_idle",
-            Kind::Integer(0, 1_000_000),
-            Integer(256),
-            "Pooled connections of one endpoint in one worker.",
-        ),
-        Key::new(
-            "max_connections",
-            Kind::Integer(0, 10_000_000),
-            Integer(0),
-            "Connections of one endpoint in the process; 0 is no limit.",
-        ),
-        Key::new(
-            "max_response_head_size",
-            Kind::Size(1 << 10, 16 << 20),
-            Text("32KiB"),
-            "Status line and all fields of a response.",
-        ),
-        Key::new(
-            "proxy_protocol",
-            Kind::Word(words::<Option<ProxyProtocolVersion>>),
-            Text("off"),
-            "Send a PROXY protocol header on each new connection, which then serves one client only.",
-        ),
-        Key::new("tls", Kind::Table(&UPSTREAM_TLS), Absent, "Present: TLS to the endpoints."),
-        Key::new("retry", Kind::Table(&RETRY), Absent, "What is tried again; on by default where it is safe."),
-    ]],
+    groups: &[ENDPOINTS, BALANCING, CONNECTIONS],
 };
+
+static CONNECTIONS: &[Key] = &[
+    Key::new(
+        "protocol",
+        Kind::Word(words::<UpstreamProtocol>),
+        Text("http/1.1"),
+        "What endpoints speak; `\"auto\"` is what ALPN says under TLS, and HTTP/1.1 in clear text.",
+    ),
+    Key::new("connect_timeout", Kind::Timeout, Text("3s"), "Connecting, TLS handshake included."),
+    Key::new(
+        "response_timeout",
+        Kind::Timeout,
+        Text("30s"),
+        "From the end of the request to the first byte of the response.",
+    ),
+    Key::new("response_body_timeout", Kind::Timeout, Text("30s"), "Between two reads of a response body."),
+    Key::new("write_timeout", Kind::Timeout, Text("30s"), "An endpoint that takes no byte of the request."),
+    Key::new(
+        "idle_timeout",
+        Kind::Timeout,
+        Text("55s"),
+        "A pooled connection without a request; keep it below what the endpoint allows.",
+    ),
+    Key::new(
+        "max_idle",
+        Kind::Integer(0, 1_000_000),
+        Integer(256),
+        "Pooled connections of one endpoint in one worker.",
+    ),
+    Key::new(
+        "max_connections",
+        Kind::Integer(0, 10_000_000),
+        Integer(0),
+        "Connections of one endpoint in the process; 0 is no limit.",
+    ),
+    Key::new(
+        "max_response_head_size",
+        Kind::Size(1 << 10, 16 << 20),
+        Text("32KiB"),
+        "Status line and all fields of a response.",
+    ),
+    Key::new(
+        "proxy_protocol",
+        Kind::Word(words::<Option<ProxyProtocolVersion>>),
+        Text("off"),
+        "Send a PROXY protocol header on each new connection, which then serves one client only.",
+    ),
+    Key::new("tls", Kind::Table(&UPSTREAM_TLS), Absent, "Present: TLS to the endpoints."),
+    Key::new("retry", Kind::Table(&RETRY), Absent, "What is tried again; on by default where it is safe."),
+];
+
+static ENDPOINTS: &[Key] = &[Key::new(
+    "endpoints",
+    Kind::List(&Kind::Either(&[ENDPOINT_ADDRESS, Kind::Table(&ENDPOINT)])),
+    Required,
+    "Addresses, host names with a port, or `unix:/path`; or tables with `address`, `weight`, `backup` and `zone`.",
+)
+.example(r#"["127.0.0.1:9000", { address = "10.0.0.8:9000", weight = 2 }]"#)];
 
 /// One of `endpoints`
 pub(in crate::config) static ENDPOINT: Section = Section {
@@ -77,6 +80,8 @@ pub(in crate::config) static ENDPOINT: Section = Section {
             .example(r#""10.0.0.8:9000""#),
         Key::new("weight", Kind::Integer(1, 65535), Integer(1), "Its share of the requests, relative to the others."),
         Key::new("backup", Kind::Boolean, Boolean(false), "Used only while no other endpoint can be."),
+        Key::new("zone", TEXT, Absent, "Where it is; those in the zone of `[server]` are preferred.")
+            .example(r#""eu-1a""#),
     ]],
 };
 

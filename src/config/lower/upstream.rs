@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::balance;
 use super::traffic;
 use crate::config::fields::Fields;
 use crate::config::found::Found;
@@ -24,6 +25,7 @@ fn upstream(name: &str, at: &Fields<'_>) -> Upstream {
         endpoints: at.required("endpoints").map(|found| endpoints(&found)).unwrap_or_default(),
         protocol: at.word("protocol"),
         balance: at.word("balance"),
+        spread: balance::spread(at, at.word("balance")),
         connect_timeout: at.duration("connect_timeout"),
         response_timeout: at.duration("response_timeout"),
         response_body_timeout: at.duration("response_body_timeout"),
@@ -35,6 +37,7 @@ fn upstream(name: &str, at: &Fields<'_>) -> Upstream {
         proxy_protocol: at.word("proxy_protocol"),
         tls: at.section("tls").map(|at| tls(&at)),
         retry: traffic::retry(at),
+        outlier: balance::outlier(at),
     }
 }
 
@@ -60,11 +63,12 @@ fn endpoints(found: &Found<'_>) -> Vec<Endpoint> {
 
 fn endpoint(item: &Found<'_>) -> Option<Endpoint> {
     if item.is_text() {
-        return Some(Endpoint { address: address(item)?, weight: 1, backup: false });
+        return Some(Endpoint { address: address(item)?, weight: 1, backup: false, zone: None });
     }
     let at = item.section()?;
     let (weight, backup) = (at.count("weight"), at.boolean("backup"));
-    Some(Endpoint { address: address(&at.required("address")?)?, weight, backup })
+    let zone = balance::zone(&at);
+    Some(Endpoint { address: address(&at.required("address")?)?, weight, backup, zone })
 }
 
 fn address(found: &Found<'_>) -> Option<EndpointAddress> {

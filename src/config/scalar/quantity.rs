@@ -70,6 +70,13 @@ pub(in crate::config) fn percent(text: &str) -> Read<u32> {
     if number <= 100 { Ok(number) } else { Err(wrong("it can be 0% to 100%")) }
 }
 
+/// `"150%"`, 100 and more.
+pub(in crate::config) fn factor(text: &str) -> Read<u32> {
+    let wrong = |help: &str| Wrong::new(format!("{} is no such percentage", quoted(text)), help);
+    let number = text.strip_suffix('%').and_then(|number| number.parse::<u32>().ok());
+    number.filter(|number| (100..=1000).contains(number)).ok_or_else(|| wrong("it can be \"100%\" to \"1000%\""))
+}
+
 /// Octets as a person writes them.
 pub(in crate::config) fn show_size(octets: u64) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];

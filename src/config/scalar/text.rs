@@ -50,6 +50,17 @@ pub(in crate::config) fn hash_on(text: &str) -> Read<HashOn> {
     }
 }
 
+/// The name of a cookie (RFC 6265 §4.1.1: a token).
+pub(in crate::config) fn cookie_name(text: &str) -> Read<String> {
+    match HeaderName::from_bytes(text.as_bytes()) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => {
+            let help = "letters, digits and any of ! # $ % & ' * + - . ^ _ ` | ~";
+            Err(Wrong::new(format!("{} cannot be the name of a cookie", quoted(text)), help))
+        }
+    }
+}
+
 /// A name of a listener, an upstream or a route: it appears in logs, metrics and messages.
 pub(in crate::config) fn name(text: &str) -> Read<()> {
     const LONGEST: usize = 100;

@@ -19,7 +19,7 @@ fn route(text: &str) -> Route {
 fn silence_means_the_defaults() {
     let model = good(GOOD).model;
     let seconds = |seconds| Some(Duration::from_secs(seconds));
-    assert_eq!(model.server, Server { workers: None, drain_timeout: Duration::from_secs(30), watch: true });
+    assert_eq!(model.server, Server { workers: None, drain_timeout: Duration::from_secs(30), watch: true, zone: None });
     assert_eq!(model.admin, None);
     let log = Log {
         level: LogLevel::Info,
@@ -223,7 +223,10 @@ fn the_environment() {
     let text = "[server]\nworkers = \"${N}\"\nwatch = \"${NOT:-false}\"\ndrain_timeout = \"${N}s\"\n[listeners.a]\naddress = \"127.0.0.1:${PORT}\"\nmax_fields = \"1${N}\"\n\
         redirect_to_https = \"${YES}\"\nmax_head_size = \"${N}KiB\"\n[listeners.b]\naddress = \"[::]:1\"\ntls.self_signed = [\"${HOST:-localhost}\"]\n[[routes]]\nrespond.body = \"$${N} ${N}\"\n";
     let model = parse("t.toml", text, &env).unwrap_or_else(|problems| panic!("{problems}")).model;
-    assert_eq!(model.server, Server { workers: Some(3), drain_timeout: Duration::from_secs(3), watch: false });
+    assert_eq!(
+        model.server,
+        Server { workers: Some(3), drain_timeout: Duration::from_secs(3), watch: false, zone: None }
+    );
     let listener = &model.listeners[0];
     assert_eq!((listener.address.to_string().as_str(), listener.limits.max_fields), ("127.0.0.1:81", 13));
     assert_eq!((listener.redirect_to_https, listener.limits.max_head_size), (Some(443), 3 << 10));

@@ -10,7 +10,7 @@ use crate::config::model::*;
 
 fn model(listeners: Vec<Listener>, upstreams: Vec<Upstream>, routes: Vec<Route>) -> Model {
     Model {
-        server: Server { workers: None, drain_timeout: Duration::ZERO, watch: false },
+        server: Server { workers: None, drain_timeout: Duration::ZERO, watch: false, zone: None },
         admin: None,
         log: Log {
             level: LogLevel::Off,
@@ -54,9 +54,11 @@ fn secure(name: &str, tls: Option<ListenerTls>) -> Listener {
 fn upstream(name: &str, endpoint: EndpointAddress, tls: Option<UpstreamTls>) -> Upstream {
     Upstream {
         name: name.into(),
-        endpoints: vec![Endpoint { address: endpoint, weight: 1, backup: false }],
+        endpoints: vec![Endpoint { address: endpoint, weight: 1, backup: false, zone: None }],
         protocol: UpstreamProtocol::Http1,
         balance: Balance::RoundRobin,
+        spread: Spread::PLAIN,
+        outlier: Outlier::PLAIN,
         connect_timeout: None,
         response_timeout: None,
         response_body_timeout: None,

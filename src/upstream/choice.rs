@@ -1,0 +1,137 @@
+//! A worker's choices among the endpoints of one upstream: the plan that all share, and what is this worker's own, chance and turns.
+//!
+//! Nearly always nothing is to be said of any endpoint. Then a choice looks at those only that it draws. As soon as it meets one that is
+//! down, ejected, drained or starting, it asks [`super::candidates`], which looks at all.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::Moment;
+use super::balance::{self, Draw, RoundRobin, least_of_two, random};
+use super::candidates::{Tier, Tried, admits, weigh};
+use super::plan::{Method, Plan};
+use crate::http::key::KeySource;
+
+/// Chooses.
+#[derive(Debug)]
+pub struct Choice {
+    plan: Arc<Plan>,
+    own: RefCell<Own>,
+}
+
+/// What one worker has for it.
+#[derive(Debug)]
+struct Own {
+    robin: RoundRobin,
+    draw: Draw,
+    weights: Vec<u32>,
+}
+
+impl Choice {
+    /// With a seed of this worker's own.
+    pub fn new(plan: Arc<Plan>, seed: u64) -> Self {
+        let own = Own { robin: RoundRobin::default(), draw: Draw::new(seed), weights: Vec::new() };
+        Self { plan, own: RefCell::new(own) }
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The place of the endpoint that takes a request, none that was tried already; `None` where no other may be used. `clock` is asked only
+    /// where the time matters.
+    pub fn choose(&self, source: &KeySource<'_>, tried: Tried, clock: impl Fn() -> Moment) -> Option<usize> {
+        if let Some(sticky) = &self.plan.sticky
+            && let Some(place) = sticky.place(source)
+            && !tried.has(place)
+            && admits(&self.plan.seats[place], clock())
+        {
+            return Some(place);
+        }
+        match self.quick(source, tried, &clock) {
+            Some(place) => Some(place),
+            None => self.among_all(source, tried, clock()).map(|(place, _)| place),
+        }
+    }
+
+    /// A choice that has met nobody of whom something is to be said.
+    fn quick(&self, source: &KeySource<'_>, tried: Tried, clock: &impl Fn() -> Moment) -> Option<usize> {
+        let seats = &self.plan.seats;
+        let fits = |place: usize| !tried.has(place) && seats[place].endpoint.standing.is_plain();
+        let (weights, shares) = &self.plan.front;
+        if shares.len() <= 1 && !matches!(self.plan.method, Method::Hash { .. } | Method::Maglev { .. }) {
+            // With one endpoint there is nothing to choose.
+            return (!shares.is_empty()).then(|| shares.one(&mut |_| 0)).filter(|place| fits(*place));
+        }
+        let mut own = self.own.borrow_mut();
+        let mut draw = |below| own.draw.below(below);
+        match &self.plan.method {
+            Method::RoundRobin => {
+                let all = (0..seats.len()).all(|place| weights[place] == 0 || fits(place));
+                if all { own.robin.next(weights) } else { None }
+            }
+            Method::Random => Some(shares.one(&mut draw)).filter(|place| fits(*place)),
+            Method::LeastRequests => self.of_two(shares.two(&mut draw), fits, |place| self.load(place)),
+            Method::LeastTime => {
+                let two = shares.two(&mut draw);
+                let now = clock();
+                self.of_two(two, fits, |place| self.slowness(place, now))
+            }
+            Method::Maglev { on, table: Some(table) } if shares.len() == self.primaries() => {
+                let key = on.key(source).unwrap_or_else(|| draw(u64::MAX));
+                Some(table.place(key)).filter(|place| fits(*place))
+            }
+            Method::Hash { .. } | Method::Maglev { .. } => None,
+        }
+    }
+
+    fn of_two(
+        &self,
+        (first, second): (usize, usize),
+        fits: impl Fn(usize) -> bool,
+        cost: impl Fn(usize) -> u64,
+    ) -> Option<usize> {
+        let weight = |place: usize| (place, self.plan.seats[place].weight);
+        (fits(first) && fits(second)).then(|| balance::cheaper(weight(first), weight(second), cost))
+    }
+
+    /// A choice that looks at all endpoints, and which of them it had.
+    pub fn among_all(&self, source: &KeySource<'_>, tried: Tried, now: Moment) -> Option<(usize, Tier)> {
+        let own = &mut *self.own.borrow_mut();
+        let weights = &mut own.weights;
+        let tier = weigh(&self.plan.seats, &self.plan.rules, tried, now, weights)?;
+        let mut draw = |below| own.draw.below(below);
+        let place = match &self.plan.method {
+            Method::RoundRobin => own.robin.next(weights),
+            Method::Random => random(weights, draw),
+            Method::LeastRequests => least_of_two(weights, |place| self.load(place), draw),
+            Method::LeastTime => least_of_two(weights, |place| self.slowness(place, now), draw),
+            Method::Hash { on, seeds, factor } => {
+                let key = on.key(source).unwrap_or_else(|| draw(u64::MAX));
+                let load = |place: usize| self.plan.seats[place].endpoint.in_flight();
+                balance::bounded(key, weights, seeds, load, *factor)
+            }
+            Method::Maglev { on, table } => {
+                let key = on.key(source).unwrap_or_else(|| draw(u64::MAX));
+                let from_table = table.as_ref().and_then(|table| table.first(key, |place| weights[place] > 0));
+                // Backups are not in the table.
+                from_table.or_else(|| random(weights, draw))
+            }
+        };
+        Some((place?, tier))
+    }
+
+    fn load(&self, place: usize) -> u64 {
+        self.plan.seats[place].endpoint.in_flight() as u64 + 1
+    }
+
+    fn slowness(&self, place: usize, now: Moment) -> u64 {
+        let endpoint = &self.plan.seats[place].endpoint;
+        endpoint.speed.cost(endpoint.in_flight(), now)
+    }
+
+    fn primaries(&self) -> usize {
+        self.plan.primaries
+    }
+}
