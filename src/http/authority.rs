@@ -39,6 +39,16 @@ pub fn port(authority: &str) -> Option<u16> {
     split(authority).1.and_then(|port| port.parse().ok())
 }
 
+/// A clean authority without the port where it is the scheme's own, so that one place has one name.
+pub fn shortest(authority: &str, scheme: Scheme) -> &str {
+    let (host, port) = split(authority);
+    let default = match scheme {
+        Scheme::Http => "80",
+        Scheme::Https => "443",
+    };
+    if port == Some(default) { host } else { authority }
+}
+
 /// Whether two clean authorities name the same place for that scheme: an absent port is the scheme's own.
 pub fn same(one: &str, other: &str, scheme: Scheme) -> bool {
     let default = match scheme {
@@ -72,6 +82,19 @@ fn port_is_valid(port: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_port_of_the_scheme_goes() {
+        for (given, http, https) in [
+            ("a", "a", "a"),
+            ("a:80", "a", "a:80"),
+            ("a:443", "a:443", "a"),
+            ("[::1]:80", "[::1]", "[::1]:80"),
+            ("", "", ""),
+        ] {
+            assert_eq!((shortest(given, Scheme::Http), shortest(given, Scheme::Https)), (http, https), "{given}");
+        }
+    }
 
     fn cleaned(authority: &str) -> Option<String> {
         let text = Text::visible(bytes::Bytes::copy_from_slice(authority.as_bytes()))?;

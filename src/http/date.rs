@@ -9,6 +9,10 @@ use http::header::DATE;
 
 use super::Headers;
 
+mod loose;
+
+pub use loose::parse_loosely;
+
 /// The field's value for the present second; each worker has its own.
 #[derive(Debug)]
 pub struct DateField {

@@ -17,6 +17,7 @@ pub mod range;
 mod refusal;
 pub mod request_id;
 pub mod sanitize;
+pub mod structured;
 pub mod trust;
 
 pub use body::{Body, BodyError, BodyStream, Frame, Length};
