@@ -26,6 +26,7 @@ pub mod snapshot;
 
 pub mod config;
 
+pub mod cache;
 pub mod files;
 pub mod filter;
 pub mod listener;

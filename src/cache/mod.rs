@@ -1,0 +1,9 @@
+//! The HTTP cache (RFC 9111): what may be stored, when it may be used again, under which key.
+//!
+//! Off unless a route asks for it. [`policy`], [`key`] and [`vary`] are pure: they take borrowed views of a request and a response, what
+//! is stored, and the time, and give verdicts with a reason; they know nothing of where bodies live.
+
+pub mod key;
+pub mod policy;
+pub mod status;
+pub mod vary;

@@ -1,0 +1,45 @@
+//! Cases of the policy, and what they are written with.
+
+use http::{HeaderName, HeaderValue, Method};
+
+use crate::http::{Headers, Scheme, Target, Text};
+
+use super::RequestView;
+
+/// Fields from pairs.
+pub(in crate::cache) fn headers(fields: &[(&str, &str)]) -> Headers {
+    let field = |(name, value): &(&str, &str)| {
+        (HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap())
+    };
+    fields.iter().map(field).collect()
+}
+
+/// A request to `http://example.org`.
+pub(in crate::cache) struct Ask {
+    pub(in crate::cache) method: Method,
+    pub(in crate::cache) target: Target,
+    pub(in crate::cache) headers: Headers,
+}
+
+impl Ask {
+    pub(in crate::cache) fn new(method: Method, target: &str, headers: Headers) -> Self {
+        let text = Text::visible(bytes::Bytes::copy_from_slice(target.as_bytes())).unwrap();
+        Self { method, target: Target::parse(text).unwrap(), headers }
+    }
+
+    pub(in crate::cache) fn get(target: &str) -> Self {
+        Self::new(Method::GET, target, Headers::new())
+    }
+
+    pub(in crate::cache) fn view(&self) -> RequestView<'_> {
+        RequestView {
+            method: &self.method,
+            scheme: Scheme::Http,
+            authority: "example.org",
+            target: &self.target,
+            headers: &self.headers,
+            has_body: false,
+            upgrades: false,
+        }
+    }
+}
