@@ -232,15 +232,26 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The section that does have a key, as its header is written.
-fn home(section: &Section, header: &str, name: &str) -> Option<String> {
-    section.keys().find_map(|key| {
-        let (Kind::Table(inner) | Kind::Named(inner) | Kind::Repeated(inner)) = &key.kind else { return None };
-        let name_too = if matches!(key.kind, Kind::Named(_)) { ".NAME" } else { "" };
-        let path = format!("{}{name_too}", join(header, key.name));
-        let shown = if matches!(key.kind, Kind::Repeated(_)) { format!("[[{path}]]") } else { format!("[{path}]") };
-        if inner.key(name).is_some() { Some(shown) } else { home(inner, &path, name) }
-    })
+/// The section that does have a key, as its header is written: the outermost one.
+fn home(section: &'static Section, header: &str, name: &str) -> Option<String> {
+    let mut level = vec![(section, header.to_owned())];
+    while !level.is_empty() {
+        let mut below = Vec::new();
+        for (section, header) in level {
+            for key in section.keys() {
+                let (Kind::Table(inner) | Kind::Named(inner) | Kind::Repeated(inner)) = &key.kind else { continue };
+                let name_too = if matches!(key.kind, Kind::Named(_)) { ".NAME" } else { "" };
+                let path = format!("{}{name_too}", join(&header, key.name));
+                if inner.key(name).is_some() {
+                    let repeated = matches!(key.kind, Kind::Repeated(_));
+                    return Some(if repeated { format!("[[{path}]]") } else { format!("[{path}]") });
+                }
+                below.push((*inner, path));
+            }
+        }
+        level = below;
+    }
+    None
 }
 
 pub(super) fn join(path: &str, key: &str) -> String {

@@ -3,6 +3,7 @@
 //! A new key is one entry here and the line in `lower` that reads it; a test finds the one that lacks the other.
 
 mod balance;
+mod health;
 mod listener;
 mod route;
 mod traffic;

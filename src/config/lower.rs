@@ -4,6 +4,7 @@
 
 mod balance;
 mod check;
+mod health;
 mod listener;
 mod names;
 mod policy;

@@ -3,6 +3,7 @@
 //! Durations that are `None` are switched off (`"off"` or `"0s"` in the file). Sizes are octets.
 
 mod balance;
+mod health;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use regex::Regex;
 
 pub use balance::*;
+pub use health::{Health, HealthProbe, HttpProbe, StatusRange};
 pub use traffic::*;
 
 /// A whole config, ready to be compiled into a snapshot.
@@ -289,6 +291,8 @@ pub struct Upstream {
     pub outlier: Outlier,
     /// `[upstreams.NAME.retry]`
     pub retry: Retry,
+    /// `[upstreams.NAME.health]`; present: endpoints are probed
+    pub health: Option<Health>,
 }
 
 /// One of `endpoints`

@@ -6,7 +6,10 @@ mod quantity;
 mod text;
 
 pub(super) use address::{certificate_name, cidr, endpoint_address, host_pattern, listen_address};
-pub(super) use message::{header_name, header_value, method, method_meant, path, rule_header_name, value_match};
+pub(super) use message::{
+    authority, header_name, header_value, method, method_meant, path, request_target, rule_header_name, status_range,
+    value_match,
+};
 pub(super) use quantity::{duration, factor, percent, show_size, size};
 pub(super) use text::{cookie_name, hash_on, inner_path, name, regex, template, upgrade};
 

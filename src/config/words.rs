@@ -42,6 +42,18 @@ impl Words for Required {
     const WORDS: &'static [(&'static str, Self)] = &[("require", Self(true)), ("request", Self(false))];
 }
 
+/// `type` of a probe, before its keys are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProbeType {
+    Http,
+    Tcp,
+    Grpc,
+}
+
+impl Words for ProbeType {
+    const WORDS: &'static [(&'static str, Self)] = &[("http", Self::Http), ("tcp", Self::Tcp), ("grpc", Self::Grpc)];
+}
+
 impl Words for UpstreamProtocol {
     const WORDS: &'static [(&'static str, Self)] = &[("http/1.1", Self::Http1), ("h2", Self::H2), ("auto", Self::Auto)];
 }

@@ -106,6 +106,7 @@ mod tests {
             proxy_protocol: None,
             tls: None,
             retry: model::Retry::default(),
+            health: None,
         }
     }
 

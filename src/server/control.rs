@@ -21,7 +21,7 @@ use crate::observe::log;
 use crate::observe::metrics::Metrics;
 use crate::reload::{self, Prepared, Source, Watch};
 use crate::snapshot::{Cell, Snapshot};
-use crate::upstream::{Endpoint, resolve};
+use crate::upstream::{Endpoint, Probes, resolve};
 
 /// How often the config's files are looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -109,6 +109,7 @@ pub(super) struct Control {
     workers: Vec<Handle>,
     watch: Watch,
     view: Rc<View>,
+    probes: Rc<Probes>,
     desk: Desk,
     asked: mpsc::Receiver<Asked>,
 }
@@ -136,12 +137,14 @@ impl Control {
         listeners.publish(bind, &snapshot, &workers);
         metrics.published(snapshot.generation, &snapshot.ids);
         let watch = Watch::over(&model.files);
-        let (view, asked) = View::new(cell.clone(), metrics.clone());
+        let probes = Rc::<Probes>::default();
+        probes.follow(&snapshot.upstreams);
+        let (view, asked) = View::new(cell.clone(), metrics.clone(), probes.clone());
         desk.publish(change, &view);
         view.readiness.set(Readiness::Ready);
         let fields = [("generation", snapshot.generation.into()), ("workers", (count as u64).into())];
         log::note("ready", &fields);
-        Ok(Self { source, cell, metrics, access_log, listeners, workers, watch, view, desk, asked })
+        Ok(Self { source, cell, metrics, access_log, listeners, workers, watch, view, probes, desk, asked })
     }
 
     /// Name and address of each listener.
@@ -215,6 +218,7 @@ impl Control {
         self.access_log.apply(access_log);
         self.cell.publish(snapshot.clone());
         self.metrics.published(snapshot.generation, &snapshot.ids);
+        self.probes.follow(&snapshot.upstreams);
         self.view.loaded.set(SystemTime::now());
         self.listeners.publish(bind, &snapshot, &self.workers);
         self.desk.publish(desk, &self.view);

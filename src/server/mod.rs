@@ -4,6 +4,7 @@
 
 mod connection;
 mod control;
+mod exposed;
 mod listeners;
 mod stop;
 mod surface;

@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 use crate::admin::{Admin, BindError, EndpointState, Readiness, Refusal, ReloadOutcome, Surface, World};
 use crate::config::model;
 use crate::observe::log;
-use crate::observe::metrics::Metrics;
+use crate::observe::metrics::{Exposition, Metrics};
 use crate::snapshot::Cell;
-use crate::upstream::Moment;
+use crate::upstream::{Moment, Probes};
 
 /// A reload that somebody asked for, and where the answer goes.
 pub(super) type Asked = oneshot::Sender<Result<u64, Refusal>>;
@@ -22,6 +22,7 @@ pub(super) type Asked = oneshot::Sender<Result<u64, Refusal>>;
 pub(super) struct View {
     cell: Arc<Cell>,
     metrics: Arc<Metrics>,
+    probes: Rc<Probes>,
     pub(super) readiness: Local<Readiness>,
     /// When the snapshot in force was published.
     pub(super) loaded: Local<SystemTime>,
@@ -30,11 +31,11 @@ pub(super) struct View {
 
 impl View {
     /// Of a program that starts; reloads that are asked for come out of the receiver.
-    pub(super) fn new(cell: Arc<Cell>, metrics: Arc<Metrics>) -> (Rc<Self>, mpsc::Receiver<Asked>) {
+    pub(super) fn new(cell: Arc<Cell>, metrics: Arc<Metrics>, probes: Rc<Probes>) -> (Rc<Self>, mpsc::Receiver<Asked>) {
         // They are carried out one after the other; more than a few at a time are nobody's plan.
         let (reloads, asked) = mpsc::channel(4);
         let (readiness, loaded) = (Local::new(Readiness::Starting), Local::new(SystemTime::now()));
-        (Rc::new(Self { cell, metrics, readiness, loaded, reloads }), asked)
+        (Rc::new(Self { cell, metrics, probes, readiness, loaded, reloads }), asked)
     }
 }
 
@@ -64,6 +65,11 @@ impl Surface for View {
 
     fn metrics(&self) -> Arc<Metrics> {
         self.metrics.clone()
+    }
+
+    fn expose(&self, out: &mut Exposition) {
+        super::exposed::endpoints(&self.cell.load(), out);
+        super::exposed::probes(&self.probes, out);
     }
 
     fn reload(&self) -> ReloadOutcome {

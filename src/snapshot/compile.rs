@@ -156,6 +156,7 @@ fn upstreams(model: &Model, previous: Option<&Snapshot>, problems: &mut Vec<Comp
             },
             retry: RetryPolicy::compile(&upstream.retry),
             budget: before.map(|before| before.budget.clone()).unwrap_or_default(),
+            health: upstream.health.clone().map(Arc::new),
         });
     }
     seeds

@@ -69,6 +69,15 @@ pub struct Opened {
 /// [`ConnectFailure`]. The caller bounds the time.
 pub async fn open(endpoint: &Arc<Endpoint>, limit: usize, front: Option<&[u8]>) -> Result<Opened, ConnectFailure> {
     let connected = endpoint.admit_connection(limit).ok_or(ConnectFailure::Full)?;
+    let (stream, http2) = dial(endpoint, front).await?;
+    Ok(Opened { stream, connected, http2 })
+}
+
+/// Opens a connection that nobody counts, and tells whether ALPN chose HTTP/2.
+///
+/// # Errors
+/// [`ConnectFailure`]. The caller bounds the time.
+pub async fn dial(endpoint: &Endpoint, front: Option<&[u8]>) -> Result<(Stream, bool), ConnectFailure> {
     let mut plain = match &endpoint.identity.address {
         EndpointAddress::Unix(path) => Plain::Unix(UnixStream::connect(path).await.map_err(failure)?),
         EndpointAddress::Ip(_) | EndpointAddress::Name { .. } => Plain::Tcp(tcp(&endpoint.addresses.load()).await?),
@@ -76,9 +85,7 @@ pub async fn open(endpoint: &Arc<Endpoint>, limit: usize, front: Option<&[u8]>) 
     if let Some(front) = front {
         plain.write_all(front).await.map_err(failure)?;
     }
-    let Some(tls) = &endpoint.identity.tls else {
-        return Ok(Opened { stream: Stream::plain(plain), connected, http2: false });
-    };
+    let Some(tls) = &endpoint.identity.tls else { return Ok((Stream::plain(plain), false)) };
     let host = match &endpoint.identity.address {
         EndpointAddress::Ip(address) => address.ip().to_string(),
         EndpointAddress::Name { host, .. } => host.clone(),
@@ -88,7 +95,7 @@ pub async fn open(endpoint: &Arc<Endpoint>, limit: usize, front: Option<&[u8]>) 
     let name = tls.server_name(&host).ok_or_else(none)?;
     let stream = TlsConnector::from(tls.config()).connect(name, plain).await.map_err(ConnectFailure::Tls)?;
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    Ok(Opened { stream: Stream::connected(stream), connected, http2 })
+    Ok((Stream::connected(stream), http2))
 }
 
 /// Tries the addresses of a name one after the other.

@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::pool::{Pool, PoolLimits};
 use super::retry::{Budget, RetryPolicy, Token};
 use super::sticky::Stickiness;
-use crate::config::model::UpstreamProtocol;
+use crate::config::model::{Health, UpstreamProtocol};
 use crate::http::key::{KeySource, mix};
 
 pub use super::candidates::Tried;
@@ -31,6 +31,8 @@ pub struct Seed {
     pub retry: RetryPolicy,
     /// The retries under way. It outlives reloads while the upstream's name stays.
     pub budget: Arc<Budget>,
+    /// How the endpoints are probed, where they are.
+    pub health: Option<Arc<Health>>,
 }
 
 /// What bounds an exchange with an endpoint.

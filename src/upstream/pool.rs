@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Endpoint;
 use super::connect::{self, ConnectFailure, Opened};
+use crate::config::model::UpstreamProtocol;
 use crate::wire::h1::client::{Connection, Held, Home};
 use crate::wire::h2::client::{Connections, Sender};
 
@@ -110,13 +111,7 @@ impl Pool {
         };
         let Opened { stream, connected, http2 } = opened;
         let held = Box::new((connected, count()));
-        let tls = self.endpoint.identity.tls.is_some();
-        let speaks_http2 = match self.endpoint.identity.protocol {
-            crate::config::model::UpstreamProtocol::Http1 => false,
-            crate::config::model::UpstreamProtocol::H2 => true,
-            crate::config::model::UpstreamProtocol::Auto => tls && http2,
-        };
-        if speaks_http2 {
+        if speaks_http2(&self.endpoint, http2) {
             let sender = self.http2.begin(stream, held).await.map_err(ConnectFailure::Other)?;
             return Ok(Lane::Http2(sender));
         }
@@ -137,6 +132,15 @@ impl Pool {
     /// How many idle HTTP/1.1 connections there are.
     pub fn idle(&self) -> usize {
         self.idle.borrow().len()
+    }
+}
+
+/// What is spoken on a connection to that endpoint; `alpn` is whether ALPN chose HTTP/2.
+pub(super) fn speaks_http2(endpoint: &Endpoint, alpn: bool) -> bool {
+    match endpoint.identity.protocol {
+        UpstreamProtocol::Http1 => false,
+        UpstreamProtocol::H2 => true,
+        UpstreamProtocol::Auto => endpoint.identity.tls.is_some() && alpn,
     }
 }
 

@@ -12,6 +12,7 @@ mod errors;
 mod files;
 mod grpc;
 mod headers;
+mod health;
 mod hostile;
 mod http2;
 mod limits;

@@ -1,6 +1,7 @@
 //! `[upstreams.NAME]` and what is in it.
 
 use super::balance::BALANCING;
+use super::health::HEALTH;
 use super::traffic::RETRY;
 use super::{ENDPOINT_ADDRESS, HOST, TEXT};
 use crate::config::kind::Default::{Absent, Boolean, Integer, Required, Text};
@@ -62,6 +63,7 @@ static CONNECTIONS: &[Key] = &[
     ),
     Key::new("tls", Kind::Table(&UPSTREAM_TLS), Absent, "Present: TLS to the endpoints."),
     Key::new("retry", Kind::Table(&RETRY), Absent, "What is tried again; on by default where it is safe."),
+    Key::new("health", Kind::Table(&HEALTH), Absent, "Present: endpoints are probed."),
 ];
 
 static ENDPOINTS: &[Key] = &[Key::new(

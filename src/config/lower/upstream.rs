@@ -20,7 +20,7 @@ pub(super) fn upstreams(root: &Fields<'_>) -> Vec<Upstream> {
 }
 
 fn upstream(name: &str, at: &Fields<'_>) -> Upstream {
-    Upstream {
+    let upstream = Upstream {
         name: name.into(),
         endpoints: at.required("endpoints").map(|found| endpoints(&found)).unwrap_or_default(),
         protocol: at.word("protocol"),
@@ -38,7 +38,10 @@ fn upstream(name: &str, at: &Fields<'_>) -> Upstream {
         tls: at.section("tls").map(|at| tls(&at)),
         retry: traffic::retry(at),
         outlier: balance::outlier(at),
-    }
+        health: at.section("health").map(|at| super::health::health(&at)),
+    };
+    super::health::fits_protocol(&upstream, at);
+    upstream
 }
 
 fn endpoints(found: &Found<'_>) -> Vec<Endpoint> {

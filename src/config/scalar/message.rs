@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::{Read, Wrong};
-use crate::config::model::ValueMatch;
+use crate::config::model::{StatusRange, ValueMatch};
 use crate::config::nearest::{nearest, quoted};
 
 /// A field name that rules and predicates may use (RFC 9110 §5.1).
@@ -95,6 +95,41 @@ pub(in crate::config) fn path(text: &str) -> Read<String> {
         return Err(wrong(format!("percent-encoded: {}", quoted(&percent_encoded(text)))));
     }
     Ok(text.to_owned())
+}
+
+/// A path, perhaps with a query: what a request line names.
+pub(in crate::config) fn request_target(text: &str) -> Read<String> {
+    let (path, query) = text.split_once('?').map_or((text, ""), |(path, query)| (path, query));
+    self::path(path)?;
+    if !query.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
+        let help = format!("percent-encoded: {}", quoted(&percent_encoded(text)));
+        return Err(Wrong::new(format!("{} is not a path", quoted(text)), help));
+    }
+    Ok(text.to_owned())
+}
+
+/// A host, perhaps with a port: what `Host` says.
+pub(in crate::config) fn authority(text: &str) -> Read<String> {
+    match text.parse::<http::uri::Authority>() {
+        Ok(authority) if !text.contains('@') && !authority.host().is_empty() => Ok(text.to_owned()),
+        _ => {
+            let help = "a host, perhaps with a port: \"api.internal\" or \"api.internal:8080\"";
+            Err(Wrong::new(format!("{} is no host", quoted(text)), help))
+        }
+    }
+}
+
+/// `"200"`, `"200-299"`
+pub(in crate::config) fn status_range(text: &str) -> Read<StatusRange> {
+    let (from, to) = text.split_once('-').unwrap_or((text, text));
+    let number = |text: &str| text.parse::<u16>().ok().filter(|status| (100..=599).contains(status));
+    match (number(from), number(to)) {
+        (Some(from), Some(to)) if from <= to => Ok(StatusRange { from, to }),
+        _ => {
+            let help = "a status or a range of them, 100 to 599: \"204\" or \"200-299\"";
+            Err(Wrong::new(format!("{} is no status", quoted(text)), help))
+        }
+    }
 }
 
 fn percent_encoded(text: &str) -> String {

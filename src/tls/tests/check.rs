@@ -70,6 +70,7 @@ fn upstream(name: &str, endpoint: EndpointAddress, tls: Option<UpstreamTls>) -> 
         proxy_protocol: None,
         tls,
         retry: Retry::default(),
+        health: None,
     }
 }
 
