@@ -188,4 +188,9 @@ impl NotStored {
             Self::Refused => "refused",
         }
     }
+
+    /// Whether the reason lies in the one request alone, so that what is stored for all stays as it is.
+    pub const fn is_of_request(self) -> bool {
+        matches!(self, Self::Method | Self::Request | Self::RequestNoStore | Self::Authorization)
+    }
 }

@@ -14,7 +14,8 @@ use super::{NotStored, Options, RequestView, ResponseView, Storable, StoredView,
 pub enum Validated {
     /// The stored response is good again: stored anew with these fields and terms, and its body is the answer.
     Updated(Box<Storable>),
-    /// Its body is the answer this once, with these fields; it must not stay stored.
+    /// Its body is the answer this once, with these fields, and for this client alone. What is stored goes, but for a reason that lies
+    /// in the one request ([`NotStored::is_of_request`]): then it stays as it was.
     UsedOnce(Headers, NotStored),
     /// The 304 speaks of another representation (§4.3.4): the request is made again without conditions.
     Mismatch,

@@ -1,5 +1,13 @@
 //! Cases of the policy, and what they are written with.
 
+mod freshness;
+mod oracle;
+mod requests;
+mod staleness;
+mod targeted;
+mod validation;
+mod world;
+
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::http::{Headers, Scheme, Target, Text};
