@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, COOKIE, HOST, TE};
-use http::{HeaderValue, Method, StatusCode, Version};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 
 use super::hop::{self, Nominated};
 use super::path::{self, BadPath};
@@ -377,9 +377,10 @@ fn strip_response(headers: &mut Headers, status: StatusCode) {
 /// (RFC 9110 §6.5.1), or what only this proxy says.
 ///
 /// # Errors
-/// [`BodyError::Malformed`] where there are more fields than `limits` allows a head.
+/// [`BodyError::Malformed`] where there are more fields than `limits` allows a head, or larger ones.
 pub fn trailers(trailers: &mut Headers, limits: Limits) -> Result<(), BodyError> {
-    if trailers.len() > limits.max_fields || trailers.list_size() > limits.max_head_size {
+    let large = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() > limits.max_field_size;
+    if trailers.len() > limits.max_fields || trailers.list_size() > limits.max_head_size || trailers.iter().any(large) {
         return Err(BodyError::Malformed);
     }
     trailers.retain(|name, _| hop::may_trail(name.as_str()));
@@ -389,7 +390,6 @@ pub fn trailers(trailers: &mut Headers, limits: Limits) -> Result<(), BodyError>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderName;
 
     const LIMITS: Limits =
         Limits { max_fields: 128, max_field_size: 8192, max_target_size: 8192, max_head_size: 16384 };

@@ -29,7 +29,7 @@ use crate::wire::timer::{deadline, earlier};
 use crate::wire::writer::Writer;
 
 /// 1xx responses taken before the final one; an upstream that sends more has lost its way.
-const MAX_INTERIMS: usize = 32;
+pub(in crate::wire) const MAX_INTERIMS: usize = 32;
 
 /// Where a connection goes when it can carry another exchange.
 pub trait Home {

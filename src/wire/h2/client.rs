@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use http::uri::PathAndQuery;
-use http::{Method, Uri, Version};
+use http::{Method, StatusCode, Uri, Version};
 use std::future::Future;
 use std::pin::Pin;
 
 use super::inflow::Inflow;
 use super::outflow::{Broken, Outflow};
-use super::{CONNECTION_WINDOW, SEND_BUFFER, STREAM_WINDOW, declared};
+use super::{CONNECTION_WINDOW, SEND_BUFFER, STREAM_WINDOW, declared, names_are_tokens};
 use crate::http::sanitize;
 use crate::http::{Body, BodyError, BodyStream, Frame, Headers, Interim, Length, Response, Scheme};
 use crate::wire::exchange::Task;
-use crate::wire::h1::client::{Failure, Held, Outbound, Settings};
+use crate::wire::h1::client::{Failure, Held, MAX_INTERIMS, Outbound, Settings};
 use crate::wire::h1::parse::HeadError;
 use crate::wire::stream::Stream;
 use crate::wire::timer::{deadline, earlier};
@@ -145,7 +145,7 @@ pub async fn exchange(
     let none = body.is_empty();
     let (response, stream) = send.send_request(request, none).map_err(|error| failure(&error))?;
     let upload = (!none).then(|| Outflow::new(body, stream, task.timer().clone(), settings.write_timeout));
-    let mut running = Running { response, upload, settings, task, due: None };
+    let mut running = Running { response, upload, settings, task, due: None, interim_count: 0 };
     let response = poll_fn(|cx| running.poll(cx)).await?;
     Ok(incoming(response, sender, running.upload, settings, task))
 }
@@ -179,6 +179,7 @@ struct Running<'a> {
     settings: &'a Settings,
     task: &'a Task,
     due: Option<Instant>,
+    interim_count: usize,
 }
 
 impl Running<'_> {
@@ -186,6 +187,14 @@ impl Running<'_> {
         while let Poll::Ready(Some(interim)) = self.response.poll_informational(cx) {
             let Ok(interim) = interim else { break };
             let (parts, ()) = interim.into_parts();
+            self.interim_count += 1;
+            // A switch of protocol is no answer in HTTP/2 (RFC 9113 §8.6).
+            if parts.status == StatusCode::SWITCHING_PROTOCOLS || !names_are_tokens(&parts.headers) {
+                return Poll::Ready(Err(Failure::Malformed(HeadError::StartLine)));
+            }
+            if self.interim_count > MAX_INTERIMS {
+                return Poll::Ready(Err(Failure::Malformed(HeadError::TooLarge)));
+            }
             let interim = Interim { status: parts.status, headers: parts.headers.into() };
             self.task.put_interim(sanitize::interim(interim));
         }
@@ -200,7 +209,10 @@ impl Running<'_> {
             }
         }
         if let Poll::Ready(response) = Pin::new(&mut self.response).poll(cx) {
-            return Poll::Ready(response.map_err(|error| failure(&error)));
+            return Poll::Ready(match response {
+                Ok(response) if !names_are_tokens(response.headers()) => Err(Failure::Malformed(HeadError::FieldName)),
+                response => response.map_err(|error| failure(&error)),
+            });
         }
         if self.due.is_none() {
             self.due = deadline(Instant::now(), self.settings.response_timeout);

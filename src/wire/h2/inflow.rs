@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use h2::RecvStream;
 
+use super::names_are_tokens;
 use crate::http::{BodyError, BodyStream, Frame, Length};
 use crate::wire::exchange::Task;
 use crate::wire::timer::{deadline, earlier};
@@ -79,6 +80,7 @@ impl Inflow {
             }
         }
         match ready!(self.stream.poll_trailers(cx)) {
+            Ok(Some(trailers)) if !names_are_tokens(&trailers) => Poll::Ready(Some(Err(BodyError::Malformed))),
             Ok(Some(trailers)) => Poll::Ready(Some(Ok(Frame::Trailers(trailers.into())))),
             Ok(None) => Poll::Ready(None),
             Err(error) => Poll::Ready(Some(Err(broken(&error)))),

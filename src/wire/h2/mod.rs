@@ -20,3 +20,8 @@ fn declared(headers: &::http::HeaderMap) -> Length {
     let value = headers.get(::http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     value.and_then(|text| text.parse().ok()).map_or(Length::Unknown, Length::Known)
 }
+
+/// Whether every name is a token (RFC 9110 §5.6.2). The `http` crate lets `"` pass in names of HTTP/2, and HTTP/1 has no such name.
+fn names_are_tokens(headers: &::http::HeaderMap) -> bool {
+    !headers.keys().any(|name| name.as_str().as_bytes().contains(&b'"'))
+}

@@ -15,7 +15,7 @@ use http::{HeaderMap, Method, StatusCode, Version};
 
 use super::inflow::Inflow;
 use super::outflow::{Broken, Outflow};
-use super::{CONNECTION_WINDOW, SEND_BUFFER, STREAM_WINDOW, declared};
+use super::{CONNECTION_WINDOW, SEND_BUFFER, STREAM_WINDOW, declared, names_are_tokens};
 use crate::http::{Body, Length, Request, Response, Scheme, Target, Text, Upgrade};
 use crate::wire::exchange::{Answer, Delivery, DrainWatch, End, Exchanges, Task};
 use crate::wire::stream::Stream;
@@ -185,6 +185,9 @@ async fn serve_stream<E: Exchanges>(
 /// A request of ours from one of theirs; `None` where it is malformed.
 fn message(request: http::Request<RecvStream>, settings: &Settings, task: &Task) -> Option<Request> {
     let (parts, stream) = request.into_parts();
+    if !names_are_tokens(&parts.headers) {
+        return None;
+    }
     let text = |text: &str| Text::visible(Bytes::copy_from_slice(text.as_bytes()));
     let target = match parts.uri.path_and_query() {
         Some(target) => Target::parse(text(target.as_str())?)?,
