@@ -11,6 +11,7 @@ mod drain;
 mod errors;
 mod files;
 mod grpc;
+mod h2spec;
 mod headers;
 mod health;
 mod hostile;

@@ -6,6 +6,7 @@
 
 mod case;
 mod corpus;
+mod downgrade;
 mod recorder;
 mod strict;
 mod trial;

@@ -10,6 +10,7 @@
 mod certificates;
 mod edge;
 mod folder;
+pub mod frames;
 mod gate;
 mod http2;
 mod message;
