@@ -293,6 +293,8 @@ pub struct Upstream {
     pub retry: Retry,
     /// `[upstreams.NAME.health]`; present: endpoints are probed
     pub health: Option<Health>,
+    /// `max_requests` and what belongs to it
+    pub capacity: Capacity,
 }
 
 /// One of `endpoints`

@@ -104,6 +104,8 @@ pub struct Exchange {
     pub response_bytes: u64,
     /// How often an endpoint was tried; 0 where the proxy answered by itself.
     pub attempts: u16,
+    /// How long it waited for room at the upstream, in microseconds.
+    pub queued_micros: u32,
     /// Why there was more than one attempt.
     pub retries: Causes,
     /// Why there was none after the last one, where it failed for something that is retried.
@@ -144,6 +146,7 @@ impl Exchange {
             request_bytes: 0,
             response_bytes: 0,
             attempts: 0,
+            queued_micros: 0,
             retries: Causes::default(),
             not_retried: None,
             reused: false,

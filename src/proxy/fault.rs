@@ -8,6 +8,7 @@ use crate::http::BodyError;
 use crate::http::sanitize::{BadResponse, Refusal};
 use crate::observe::{Cause, Side};
 use crate::upstream::ConnectFailure;
+use crate::upstream::capacity::Full;
 use crate::wire::Refused;
 use crate::wire::h1::client::Failure;
 
@@ -38,6 +39,10 @@ pub enum Fault {
     File(FileFault),
     /// No endpoint is left to try.
     NoEndpoint,
+    /// The upstream has all the exchanges that it may, and so has the line before it.
+    UpstreamFull,
+    /// It had them for as long as one may wait.
+    QueueTimeout,
     /// No connection to an endpoint.
     Connect(ConnectFailure),
     /// The endpoint did not answer as it should.
@@ -67,6 +72,7 @@ impl Fault {
             Self::Filter(error) if error.is_clients() => Side::Client,
             Self::File(FileFault::NotFound | FileFault::Method) => Side::Client,
             Self::ListenerGone | Self::RouteFull | Self::Filter(_) | Self::File(_) => Side::Us,
+            Self::UpstreamFull | Self::QueueTimeout => Side::Us,
             Self::Connect(ConnectFailure::Full) => Side::Us,
             Self::ResponseBody(BodyError::Source) => Side::Us,
             Self::NoEndpoint
@@ -95,6 +101,8 @@ impl Fault {
             Self::Filter(error) => error.label(),
             Self::File(fault) => fault.label(),
             Self::NoEndpoint => "no_endpoint",
+            Self::UpstreamFull => "upstream_full",
+            Self::QueueTimeout => "queue_timeout",
             Self::Connect(failure) => failure.label(),
             Self::Upstream(failure) => failure_label(failure),
             Self::BadResponse(bad) => bad.label(),
@@ -114,6 +122,7 @@ impl Fault {
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::ListenerGone | Self::RouteFull | Self::NoEndpoint => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UpstreamFull | Self::QueueTimeout => StatusCode::SERVICE_UNAVAILABLE,
             Self::File(fault) => fault.status(),
             Self::BodyTooLarge | Self::Upstream(Failure::Request(BodyError::TooLarge)) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UpgradeRefused => StatusCode::FORBIDDEN,
@@ -141,7 +150,7 @@ impl Fault {
             Self::Loop => "proxy_loop_detected",
             Self::NoRoute | Self::File(FileFault::NotFound) => "destination_not_found",
             Self::File(_) => "proxy_internal_error",
-            Self::ListenerGone | Self::RouteFull => "http_request_denied",
+            Self::ListenerGone | Self::RouteFull | Self::UpstreamFull | Self::QueueTimeout => "http_request_denied",
             Self::UpgradeRefused => "http_upgrade_failed",
             Self::Filter(error) if error.is_clients() => "http_request_error",
             Self::Filter(_) => "proxy_configuration_error",
@@ -192,6 +201,15 @@ impl Fault {
         match self.status() {
             StatusCode::SERVICE_UNAVAILABLE => Some(1),
             _ => None,
+        }
+    }
+}
+
+impl From<Full> for Fault {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Line => Self::UpstreamFull,
+            Full::Late => Self::QueueTimeout,
         }
     }
 }

@@ -7,7 +7,6 @@ mod counted;
 mod upload;
 
 use std::future::poll_fn;
-use std::rc::Rc;
 use std::time::Instant;
 
 use http::HeaderName;
@@ -24,9 +23,10 @@ use crate::http::sanitize::{self, CleanRequest, CleanResponse};
 use crate::http::{Body, Length, Request, Response};
 use crate::observe::{Exchange, NotRetried};
 use crate::snapshot::Route;
+use crate::upstream::Upstream;
+use crate::upstream::capacity::Full;
 use crate::upstream::group::Tried;
 use crate::upstream::retry::{Course, Failed, Next, Where};
-use crate::upstream::{Pool, Upstream};
 use crate::wire::Task;
 use crate::wire::h1::client::{self as h1, Failure};
 use crate::wire::h1::parse::HeadLimits;
@@ -88,46 +88,71 @@ impl Forward<'_> {
             try_timeout: upstream.retry().try_timeout,
             upstream: ticket.exchange.upstream,
         };
+        self.enter(upstream, &plan, ticket).await?;
         let mut course = Course::default();
         let mut tried = Tried::default();
-        let (mut place, mut same) = (Where::Untried, None);
-        let mut last = None;
+        let mut attempt = self.first(upstream, &plan, &mut tried, ticket)?;
         loop {
-            let fresh = place == Where::Same;
-            let source = source(&ticket.exchange, plan.request);
-            let Some(pool) = pick(upstream, &source, place, (&mut tried, same.take())) else {
-                return last.map_or(Err(Fault::NoEndpoint), |last| stop(ticket, NotRetried::Endpoint, last));
-            };
-            // A response that is not passed on goes with its connection, unless all of it had come already.
-            drop(last);
-            let mut attempt = Attempt::at(&pool, fresh);
             ticket.exchange.attempts += 1;
-            ticket.exchange.endpoint = Some(pool.label().clone());
+            ticket.exchange.endpoint = Some(attempt.pool.label().clone());
             let outcome = attempt.run(self, &plan).await;
-            let Attempt { in_flight, connected, reused, .. } = attempt;
-            ticket.exchange.reused = reused;
-            ticket.exchange.connected = connected.or(ticket.exchange.connected);
+            ticket.exchange.reused = attempt.reused;
+            ticket.exchange.connected = attempt.connected.or(ticket.exchange.connected);
             let failed = match &outcome {
                 Ok(response) => upstream.retry().status(response.status),
-                Err(fault) => cause(fault, reused),
+                Err(fault) => cause(fault, attempt.reused),
             };
-            let Some(cause) = failed else {
-                ticket.in_flight = Some(in_flight);
-                return answered(ticket, outcome);
-            };
-            let failed = Failed { cause, repeatable, whole: plan.body.is_whole(), fresh };
-            match self.again(upstream, &mut course, failed, &plan, ticket).await {
-                Ok(next) => place = next,
+            let Some(cause) = failed else { return answered(ticket, attempt, outcome) };
+            let failed = Failed { cause, repeatable, whole: plan.body.is_whole(), fresh: attempt.fresh };
+            let next = self.again(upstream, &mut course, failed, &plan, ticket).await;
+            let source = source(&ticket.exchange, plan.request);
+            let next = next.and_then(|place| match place {
+                Where::Same => Ok(Attempt::fresh(attempt.pool.clone())),
+                Where::Any | Where::Untried => {
+                    // Its own place may be the one that is free now.
+                    attempt.in_flight = None;
+                    let taken = upstream.take(&source, &mut tried, place == Where::Any);
+                    taken.map(Attempt::at).ok_or(Some(NotRetried::Endpoint))
+                }
+            });
+            match next {
+                // A response that is not passed on goes now, with its connection, unless all of it had come already.
+                Ok(next) => attempt = next,
                 Err(why) => {
-                    ticket.in_flight = Some(in_flight);
                     ticket.exchange.not_retried = why;
-                    return answered(ticket, outcome);
+                    return answered(ticket, attempt, outcome);
                 }
             }
             ticket.exchange.retries.push(cause);
-            same = Some(pool);
-            last = Some(outcome);
         }
+    }
+
+    /// Waits for room at the upstream, where its exchanges are bounded.
+    async fn enter(&self, upstream: &Upstream, plan: &Plan<'_>, ticket: &mut Ticket) -> Result<(), Fault> {
+        let Some(entrance) = upstream.entrance() else { return Ok(()) };
+        let until = plan.settings.until;
+        let (stay, waited) = match entrance.enter(self.task.timer(), until, || upstream.has_room()).await {
+            Ok(entered) => entered,
+            Err(Full::Late) if until.is_some_and(|until| until <= Instant::now()) => {
+                return Err(Fault::ExchangeTimeout);
+            }
+            Err(full) => return Err(full.into()),
+        };
+        ticket.exchange.queued_micros = u32::try_from(waited.as_micros()).unwrap_or(u32::MAX);
+        ticket.stay = Some(stay);
+        Ok(())
+    }
+
+    fn first(
+        &self,
+        upstream: &Upstream,
+        plan: &Plan<'_>,
+        tried: &mut Tried,
+        ticket: &Ticket,
+    ) -> Result<Attempt, Fault> {
+        let taken = upstream.take(&source(&ticket.exchange, plan.request), tried, false);
+        let none = || if upstream.has_room() { Fault::NoEndpoint } else { Fault::UpstreamFull };
+        taken.map(Attempt::at).ok_or_else(none)
     }
 
     /// Waits for the next attempt, where there may be one: where it goes, or why there is none.
@@ -194,38 +219,16 @@ fn upload(body: Body, upstream: &Upstream, switch: Option<&Switch>, repeatable: 
     Upload::new(body, keep)
 }
 
-/// The endpoint of the next attempt.
-fn pick(
-    upstream: &Upstream,
-    source: &KeySource<'_>,
-    place: Where,
-    (tried, same): (&mut Tried, Option<Rc<Pool>>),
-) -> Option<Rc<Pool>> {
-    if place == Where::Same {
-        return same;
-    }
-    let untried = upstream.choose(source, *tried);
-    let (chosen, pool) = match place {
-        Where::Any => untried.or_else(|| upstream.choose(source, Tried::default())),
-        Where::Untried | Where::Same => untried,
-    }?;
-    tried.add(chosen);
-    Some(pool.clone())
-}
-
 /// What the choice of an endpoint may look at.
 fn source<'a>(exchange: &'a Exchange, request: &'a Request) -> KeySource<'a> {
     KeySource { client: exchange.client, target: exchange.target.as_str(), headers: &request.headers }
 }
 
-fn stop(ticket: &mut Ticket, why: NotRetried, last: Result<Response, Fault>) -> Result<Response, Fault> {
-    ticket.exchange.not_retried = Some(why);
-    answered(ticket, last)
-}
-
-fn answered(ticket: &mut Ticket, outcome: Result<Response, Fault>) -> Result<Response, Fault> {
+/// The last attempt is over: the exchange stays on its endpoint to its last byte.
+fn answered(ticket: &mut Ticket, attempt: Attempt, outcome: Result<Response, Fault>) -> Result<Response, Fault> {
     if outcome.is_ok() {
         ticket.exchange.first_byte = Some(Instant::now());
     }
+    ticket.in_flight = attempt.in_flight;
     outcome
 }

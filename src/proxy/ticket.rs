@@ -9,6 +9,7 @@ use super::worker::Worker;
 use crate::observe::{Exchange, Side};
 use crate::snapshot::Admitted;
 use crate::upstream::InFlight;
+use crate::upstream::capacity::Stay;
 use crate::upstream::retry::Token;
 use crate::wire::{Delivery, End, Receipt, Task};
 
@@ -21,6 +22,8 @@ pub(super) struct Ticket {
     task: Task,
     /// Its place on the endpoint.
     pub(super) in_flight: Option<InFlight>,
+    /// Its place at the upstream; behind the one on the endpoint, so that whoever comes next finds room there.
+    pub(super) stay: Option<Stay>,
     /// Its place in the budget of retries.
     pub(super) token: Option<Token>,
     /// Its place on the route.
@@ -32,7 +35,8 @@ impl Ticket {
     pub(super) fn new(exchange: Exchange, accept: Option<HeaderValue>, worker: &Rc<Worker>, task: Task) -> Box<Self> {
         let worker = worker.clone();
         worker.observer.begun(exchange.listener);
-        Box::new(Self { exchange, accept, worker, task, in_flight: None, token: None, admitted: None, ended: false })
+        let (in_flight, stay, token, admitted) = (None, None, None, None);
+        Box::new(Self { exchange, accept, worker, task, in_flight, stay, token, admitted, ended: false })
     }
 
     /// Notes a fault: whose, and its word.

@@ -107,6 +107,7 @@ mod tests {
             tls: None,
             retry: model::Retry::default(),
             health: None,
+            capacity: model::Capacity::default(),
         }
     }
 

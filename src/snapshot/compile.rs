@@ -13,6 +13,7 @@ use crate::observe::metrics::Metrics;
 use crate::routing::Router;
 use crate::routing::split::Split;
 use crate::tls::{ClientTls, ServerTls, TlsProblem, alpn_of};
+use crate::upstream::capacity::CapacityLimits;
 use crate::upstream::group::{Member, Times};
 use crate::upstream::plan::Plan;
 use crate::upstream::pool::PoolLimits;
@@ -157,6 +158,8 @@ fn upstreams(model: &Model, previous: Option<&Snapshot>, problems: &mut Vec<Comp
             retry: RetryPolicy::compile(&upstream.retry),
             budget: before.map(|before| before.budget.clone()).unwrap_or_default(),
             health: upstream.health.clone().map(Arc::new),
+            capacity_limits: CapacityLimits::compile(&upstream.capacity),
+            capacity: before.map(|before| before.capacity.clone()).unwrap_or_default(),
         });
     }
     seeds

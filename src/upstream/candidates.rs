@@ -62,6 +62,12 @@ impl Tried {
         place < 64 && self.0 & (1 << place) != 0
     }
 
+    /// Those of both.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether none was.
     pub fn is_empty(self) -> bool {
         self.0 == 0

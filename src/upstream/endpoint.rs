@@ -141,6 +141,13 @@ impl InFlight {
         endpoint.in_flight.fetch_add(1, Relaxed);
         Self(endpoint.clone())
     }
+
+    /// Counts it in, unless `limit` (0: none) is reached.
+    pub fn admit(endpoint: &Arc<Endpoint>, limit: usize) -> Option<Self> {
+        let before = endpoint.in_flight.fetch_add(1, Relaxed);
+        let begun = Self(endpoint.clone());
+        (limit == 0 || before < limit).then_some(begun)
+    }
 }
 
 impl Drop for InFlight {

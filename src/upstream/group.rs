@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Moment;
+use super::capacity::{Capacity, CapacityLimits, Entrance};
 use super::choice::Choice;
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, InFlight};
 use super::plan::Plan;
 use super::pool::{Pool, PoolLimits};
 use super::retry::{Budget, RetryPolicy, Token};
@@ -33,6 +34,10 @@ pub struct Seed {
     pub budget: Arc<Budget>,
     /// How the endpoints are probed, where they are.
     pub health: Option<Arc<Health>>,
+    /// What bounds the exchanges of all endpoints together.
+    pub capacity_limits: Option<CapacityLimits>,
+    /// Those under way. It outlives reloads while the upstream's name stays.
+    pub capacity: Arc<Capacity>,
 }
 
 /// What bounds an exchange with an endpoint.
@@ -69,6 +74,7 @@ pub struct Upstream {
     times: Times,
     retry: RetryPolicy,
     budget: Arc<Budget>,
+    entrance: Option<Entrance>,
 }
 
 impl Upstream {
@@ -81,6 +87,41 @@ impl Upstream {
     /// Keeps clients with the endpoint that answered them first, where the config says so.
     pub fn sticky(&self) -> Option<&Stickiness> {
         self.choice.plan().sticky.as_ref()
+    }
+
+    /// Chooses likewise, and counts the exchange in on the endpoint, which has room for it; it counts as tried from now on. Where `again`,
+    /// those that were tried are chosen from where there is no other.
+    pub fn take(&self, source: &KeySource<'_>, tried: &mut Tried, again: bool) -> Option<(&Rc<Pool>, InFlight)> {
+        let most = self.entrance.as_ref().map_or(0, |entrance| entrance.limits().endpoint_requests);
+        let mut shut = Tried::default();
+        if most > 0 {
+            let full = self.pools.iter().enumerate().filter(|(_, pool)| pool.endpoint().in_flight() >= most);
+            full.for_each(|(place, _)| shut.add(place));
+        }
+        loop {
+            let untried = self.choose(source, tried.or(shut));
+            let (place, pool) = untried.or_else(|| if again { self.choose(source, shut) } else { None })?;
+            if let Some(in_flight) = InFlight::admit(pool.endpoint(), most) {
+                tried.add(place);
+                return Some((pool, in_flight));
+            }
+            // Another worker was quicker.
+            if shut.has(place) {
+                return None;
+            }
+            shut.add(place);
+        }
+    }
+
+    /// The way in, where exchanges are bounded.
+    pub fn entrance(&self) -> Option<&Entrance> {
+        self.entrance.as_ref()
+    }
+
+    /// Whether any endpoint takes one more exchange.
+    pub fn has_room(&self) -> bool {
+        let most = self.entrance.as_ref().map_or(0, |entrance| entrance.limits().endpoint_requests);
+        most == 0 || self.pools.iter().any(|pool| pool.endpoint().in_flight() < most)
     }
 
     /// What bounds an exchange.
@@ -141,6 +182,7 @@ impl Upstreams {
                 times: part.times,
                 retry: part.retry.clone(),
                 budget: part.budget.clone(),
+                entrance: part.capacity_limits.map(|limits| Entrance::new(&part.capacity, limits)),
             });
         }
         old.into_values().for_each(|pool| pool.retire());

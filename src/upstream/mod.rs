@@ -5,12 +5,15 @@
 
 pub mod balance;
 pub mod candidates;
+pub mod capacity;
 pub mod choice;
 pub mod connect;
 pub mod endpoint;
+pub mod gradient;
 pub mod group;
 pub mod grpc_health;
 pub mod health;
+pub mod line;
 pub mod moment;
 pub mod plan;
 pub mod pool;

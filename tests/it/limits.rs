@@ -1,6 +1,11 @@
 //! Every size and every count has a bound, and the bound has a name.
 
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::support::{Edge, Gate, Message, Origin, Proxy, Wire, eventually, ok};
 
@@ -200,4 +205,138 @@ fn idle_connections_cost_little() {
         .collect();
     let each = proxy.memory_kib("VmRSS").saturating_sub(before) / clients.len() as u64;
     assert!(each < 16, "{each} KiB for each idle connection");
+}
+
+/// An origin that answers when the gate is open, and the most that it had at once.
+fn gated(gate: &Gate) -> (Origin, Arc<AtomicUsize>) {
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let origin = Origin::scripted({
+        let (gate, most) = (gate.clone(), Arc::clone(&most));
+        move |visit| {
+            let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+            most.fetch_max(now, Ordering::SeqCst);
+            gate.wait();
+            running.fetch_sub(1, Ordering::SeqCst);
+            visit.send(ok("done"));
+        }
+    });
+    (origin, most)
+}
+
+fn send(proxy: &Proxy) -> Wire {
+    let mut client = proxy.connect("web");
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    client
+}
+
+fn fault(proxy: &Proxy, line: usize) -> String {
+    let line: Value = serde_json::from_str(&proxy.access_log(line)[line - 1]).unwrap();
+    line["fault"].as_str().unwrap_or("none").to_owned()
+}
+
+#[test]
+fn an_upstream_that_is_full_has_a_line() {
+    let gate = Gate::new();
+    let (origin, most) = gated(&gate);
+    let proxy = Edge::to(origin.address).upstream("max_requests = 2\nqueue = { size = 3, timeout = \"20s\" }").start();
+    let mut clients: Vec<Wire> = (0..2).map(|_| send(&proxy)).collect();
+    eventually("two are with the origin", || origin.connections() == 2);
+    clients.extend((0..3).map(|_| send(&proxy)));
+    // The sixth tells that the line is full, when it is.
+    let mut refused = None;
+    eventually("nobody else may wait", || {
+        let mut client = send(&proxy);
+        client.stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        let mut first = [0; 1];
+        let answered = matches!(client.stream.peek(&mut first), Ok(1));
+        client.stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        refused = answered.then(|| client.response("GET"));
+        answered
+    });
+    let refused = refused.unwrap();
+    assert_eq!(refused.status(), 503);
+    assert_eq!(refused.header("retry-after"), Some("1"), "{}", refused.head);
+    assert!(refused.header("proxy-status").unwrap().contains("upstream_full"), "{}", refused.head);
+    gate.open();
+    for client in &mut clients {
+        assert_eq!(client.response("GET").text(), "done");
+    }
+    assert_eq!(most.load(Ordering::SeqCst), 2);
+    let waited = proxy.access_log(6).iter().filter(|line| line.contains("\"queued_ms\"")).count();
+    assert!(waited >= 3, "{waited}");
+}
+
+#[test]
+fn without_a_line_a_full_upstream_is_503_at_once() {
+    let gate = Gate::new();
+    let (origin, _) = gated(&gate);
+    let proxy = Edge::to(origin.address).upstream("max_requests = 1\nqueue = { size = 0 }").start();
+    let mut client = send(&proxy);
+    eventually("one is with the origin", || origin.connections() == 1);
+    assert_eq!(proxy.get("/").status(), 503);
+    assert_eq!(fault(&proxy, 1), "upstream_full");
+    gate.open();
+    assert_eq!(client.response("GET").text(), "done");
+    eventually("there is room again", || proxy.get("/").status() == 200);
+}
+
+#[test]
+fn nobody_waits_in_the_line_for_ever() {
+    let gate = Gate::new();
+    let (origin, _) = gated(&gate);
+    let proxy = Edge::to(origin.address).upstream("max_requests = 1\nqueue = { timeout = \"200ms\" }").start();
+    let mut client = send(&proxy);
+    eventually("one is with the origin", || origin.connections() == 1);
+    let response = proxy.get("/");
+    assert_eq!(response.status(), 503);
+    assert!(response.header("retry-after").is_some(), "{}", response.head);
+    assert_eq!(fault(&proxy, 1), "queue_timeout");
+    gate.open();
+    assert_eq!(client.response("GET").text(), "done");
+}
+
+#[test]
+fn an_endpoint_that_is_full_is_passed_over() {
+    let gate = Gate::new();
+    let ((one, most), (other, other_most)) = (gated(&gate), gated(&gate));
+    let proxy = Edge::to_first_of(&[one.address, other.address])
+        .upstream("max_endpoint_requests = 1\nqueue = { size = 0 }")
+        .start();
+    let mut clients: Vec<Wire> = (0..1).map(|_| send(&proxy)).collect();
+    eventually("one is with the first", || one.connections() == 1);
+    clients.push(send(&proxy));
+    eventually("the next is with the other", || other.connections() == 1);
+    assert_eq!(proxy.get("/").status(), 503);
+    gate.open();
+    for client in &mut clients {
+        assert_eq!(client.response("GET").text(), "done");
+    }
+    assert_eq!((most.load(Ordering::SeqCst), other_most.load(Ordering::SeqCst)), (1, 1));
+}
+
+/// The limit is the process's: a worker that has nobody under way hears when another worker's exchange ends.
+#[test]
+fn workers_share_the_limit_and_the_line() {
+    let gate = Gate::new();
+    let (origin, most) = gated(&gate);
+    gate.open();
+    let proxy = Edge::to(origin.address)
+        .upstream("max_requests = 1\nqueue = { size = 1000, timeout = \"20s\" }")
+        .more("[server]\nworkers = 3\nwatch = false")
+        .start();
+    let mut clients: Vec<Wire> = (0..60).map(|_| send(&proxy)).collect();
+    for client in &mut clients {
+        assert_eq!(client.response("GET").text(), "done");
+    }
+    assert_eq!(most.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn an_adaptive_limit_lets_a_fast_upstream_be() {
+    let origin = Origin::answering(ok("fast"));
+    let proxy = Edge::to(origin.address).upstream("adaptive = true").start();
+    let mut client = proxy.connect("web");
+    for _ in 0..300 {
+        assert_eq!(client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").text(), "fast");
+    }
 }

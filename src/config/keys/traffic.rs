@@ -1,10 +1,43 @@
 //! What a config says about traffic on a bad day: retries, limits, hedges, mirrors, faults on purpose.
 
 use super::PERCENT;
-use crate::config::kind::Default::{Boolean, Integer, Text, Texts};
+use crate::config::kind::Default::{Absent, Boolean, Integer, Text, Texts};
 use crate::config::kind::{Key, Kind, Section};
 use crate::config::model::RetryOn;
 use crate::config::words::words;
+
+/// Of `[upstreams.NAME]`
+pub(super) static TRAFFIC: &[Key] = &[
+    Key::new(
+        "max_requests",
+        Kind::Integer(0, 10_000_000),
+        Integer(0),
+        "Requests under way at the upstream, in the process; 0 is no limit.",
+    ),
+    Key::new(
+        "max_endpoint_requests",
+        Kind::Integer(0, 10_000_000),
+        Integer(0),
+        "Requests under way at one endpoint, in the process; 0 is no limit.",
+    ),
+    Key::new(
+        "adaptive",
+        Kind::Boolean,
+        Boolean(false),
+        "Find a limit from how long requests take, and let no more be under way.",
+    ),
+    Key::new("queue", Kind::Table(&QUEUE), Absent, "Who waits while a limit is reached."),
+    Key::new("retry", Kind::Table(&RETRY), Absent, "What is tried again; on by default where it is safe."),
+];
+
+/// `[upstreams.NAME.queue]`
+pub(in crate::config) static QUEUE: Section = Section {
+    doc: "Who waits while `max_requests`, `max_endpoint_requests` or the adaptive limit is reached. The others get 503 at once.",
+    groups: &[&[
+        Key::new("size", Kind::Integer(0, 1_000_000), Integer(128), "Requests that may wait, in the process; 0: none."),
+        Key::new("timeout", Kind::Duration, Text("1s"), "How long one may wait."),
+    ]],
+};
 
 /// `[upstreams.NAME.retry]`
 pub(in crate::config) static RETRY: Section = Section {

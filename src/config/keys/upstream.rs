@@ -2,7 +2,7 @@
 
 use super::balance::BALANCING;
 use super::health::HEALTH;
-use super::traffic::RETRY;
+use super::traffic::TRAFFIC;
 use super::{ENDPOINT_ADDRESS, HOST, TEXT};
 use crate::config::kind::Default::{Absent, Boolean, Integer, Required, Text};
 use crate::config::kind::{Key, Kind, Section};
@@ -12,7 +12,7 @@ use crate::config::words::words;
 /// `[upstreams.NAME]`
 pub(in crate::config) static UPSTREAM: Section = Section {
     doc: "A named group of endpoints that answer the same requests.",
-    groups: &[ENDPOINTS, BALANCING, CONNECTIONS],
+    groups: &[ENDPOINTS, BALANCING, CONNECTIONS, TRAFFIC],
 };
 
 static CONNECTIONS: &[Key] = &[
@@ -62,7 +62,6 @@ static CONNECTIONS: &[Key] = &[
         "Send a PROXY protocol header on each new connection, which then serves one client only.",
     ),
     Key::new("tls", Kind::Table(&UPSTREAM_TLS), Absent, "Present: TLS to the endpoints."),
-    Key::new("retry", Kind::Table(&RETRY), Absent, "What is tried again; on by default where it is safe."),
     Key::new("health", Kind::Table(&HEALTH), Absent, "Present: endpoints are probed."),
 ];
 

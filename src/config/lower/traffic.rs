@@ -1,7 +1,7 @@
 //! What a config says about traffic on a bad day: retries, limits, hedges, mirrors, faults on purpose.
 
 use crate::config::fields::Fields;
-use crate::config::model::{Retry, RetryOn};
+use crate::config::model::{Capacity, Retry, RetryOn};
 use crate::config::raw::Table;
 use crate::config::scalar;
 use crate::config::words::Words;
@@ -33,4 +33,25 @@ pub(super) fn retry(upstream: &Fields<'_>) -> Retry {
         found.no_effect("an attempt ends after this time, but is not retried", "add \"timeout\" to `on`");
     }
     retry
+}
+
+/// `max_requests`, `max_endpoint_requests`, `adaptive` and `queue`
+pub(super) fn capacity(upstream: &Fields<'_>) -> Capacity {
+    let nothing = Table::default();
+    let queue = upstream.section_or("queue", &nothing);
+    let capacity = Capacity {
+        requests: upstream.count("max_requests"),
+        endpoint_requests: upstream.count("max_endpoint_requests"),
+        adaptive: upstream.boolean("adaptive"),
+        queue: queue.count("size"),
+        wait: queue.duration("timeout").unwrap_or_default(),
+    };
+    let limited = capacity.requests > 0 || capacity.endpoint_requests > 0 || capacity.adaptive;
+    if let Some(found) = upstream.find("queue").filter(|_| !limited) {
+        found.no_effect(
+            "nobody ever waits: there is no limit to wait for",
+            "set `max_requests`, `max_endpoint_requests` or `adaptive`",
+        );
+    }
+    capacity
 }

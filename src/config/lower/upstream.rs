@@ -37,6 +37,7 @@ fn upstream(name: &str, at: &Fields<'_>) -> Upstream {
         proxy_protocol: at.word("proxy_protocol"),
         tls: at.section("tls").map(|at| tls(&at)),
         retry: traffic::retry(at),
+        capacity: traffic::capacity(at),
         outlier: balance::outlier(at),
         health: at.section("health").map(|at| super::health::health(&at)),
     };

@@ -39,3 +39,18 @@ pub enum RetryOn {
     /// `"504"`
     Status504,
 }
+
+/// What bounds the exchanges of an upstream
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capacity {
+    /// `max_requests`, default 0 (no limit): exchanges under way at the upstream, in the process
+    pub requests: usize,
+    /// `max_endpoint_requests`, default 0 (no limit): at one endpoint, in the process
+    pub endpoint_requests: usize,
+    /// `adaptive`, default false: a limit that is found from how long exchanges take
+    pub adaptive: bool,
+    /// `queue.size`, default 128: exchanges that may wait, in the process
+    pub queue: usize,
+    /// `queue.timeout`, default 1 s
+    pub wait: Duration,
+}

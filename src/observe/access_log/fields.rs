@@ -64,6 +64,7 @@ in json:
     Duration "duration_ms"
     Connect "connect_ms"
     FirstByte "first_byte_ms"
+    Queued "queued_ms"
     Attempts "attempts"
     Retries "retries"
     NotRetried "not_retried"
@@ -148,6 +149,8 @@ impl Field {
             Self::Duration => since_start(facts, Some(facts.now)),
             Self::Connect => since_start(facts, exchange.connected),
             Self::FirstByte => since_start(facts, exchange.first_byte),
+            Self::Queued if exchange.queued_micros == 0 => Value::Absent,
+            Self::Queued => Value::Micros(exchange.queued_micros.into()),
             Self::Attempts => Value::Number(exchange.attempts.into()),
             Self::Retries if exchange.retries.is_empty() => Value::Absent,
             Self::Retries => Value::Causes(exchange.retries),

@@ -65,6 +65,7 @@ fn full(metrics: &Metrics) -> (Exchange, Instant) {
     exchange.request_bytes = 12;
     exchange.response_bytes = 3_456;
     exchange.attempts = 3;
+    exchange.queued_micros = 2_500;
     exchange.retries.push(Cause::Connect);
     exchange.retries.push(Cause::Status503);
     exchange.not_retried = Some(NotRetried::Budget);
@@ -104,7 +105,7 @@ fn a_json_line_has_every_fact() {
         "route": "a\"pi", "upstream": "up", "endpoint": "10.0.0.1:80", "method": "POST", "scheme": "https",
         "authority": "example.com", "target": "/a?b=\"c\"", "protocol": "h2", "status": 502, "request_bytes": 12,
         "response_bytes": 3456, "duration_ms": 1234.567, "connect_ms": 1.002, "first_byte_ms": 20.5, "attempts": 3,
-        "retries": "connect,503", "not_retried": "budget",
+        "queued_ms": 2.5, "retries": "connect,503", "not_retried": "budget",
         "reused": true, "fault": "reset", "side": "upstream", "referer": "https://example.com/",
         "user_agent": "curl \u{ff} \"8\"", "tls_version": "TLSv1.3", "tls_cipher": "TLS13_AES_128_GCM_SHA256",
         "tls_resumed": true, "upgraded": true, "complete": true,

@@ -20,7 +20,6 @@ use crate::upstream::{InFlight, Pool};
 use crate::wire::h1::client::{self as h1, Outbound};
 use crate::wire::h2::client as h2;
 use crate::wire::proxy_protocol::{self, Header};
-use crate::wire::timer::deadline;
 
 /// What every attempt of an exchange sends.
 pub(super) struct Plan<'a> {
@@ -37,24 +36,30 @@ pub(super) struct Plan<'a> {
 pub(super) struct Attempt {
     pub(super) pool: Rc<Pool>,
     /// Counts it on the endpoint.
-    pub(super) in_flight: InFlight,
+    pub(super) in_flight: Option<InFlight>,
     /// When the connection stood, where one was made.
     pub(super) connected: Option<Instant>,
     /// Whether the connection had carried an exchange before.
     pub(super) reused: bool,
     /// Whether it must be a new one.
-    fresh: bool,
+    pub(super) fresh: bool,
 }
 
 impl Attempt {
-    pub(super) fn at(pool: &Rc<Pool>, fresh: bool) -> Self {
-        let in_flight = InFlight::begin(pool.endpoint());
-        Self { pool: pool.clone(), in_flight, connected: None, reused: false, fresh }
+    /// Where an endpoint was taken.
+    pub(super) fn at((pool, in_flight): (&Rc<Pool>, InFlight)) -> Self {
+        Self { pool: pool.clone(), in_flight: Some(in_flight), connected: None, reused: false, fresh: false }
+    }
+
+    /// At the same endpoint once more, on a new connection.
+    pub(super) fn fresh(pool: Rc<Pool>) -> Self {
+        let in_flight = Some(InFlight::begin(pool.endpoint()));
+        Self { pool, in_flight, connected: None, reused: false, fresh: true }
     }
 
     /// Makes it. Dropped before its end, it closes its connection or resets its stream.
     pub(super) async fn run(&mut self, forward: &Forward<'_>, plan: &Plan<'_>) -> Result<Response, Fault> {
-        let end = deadline(Instant::now(), plan.try_timeout);
+        let end = plan.try_timeout.map(|timeout| Instant::now() + timeout);
         let timer = forward.task.timer();
         let mut sending = pin!(self.send(forward, plan));
         poll_fn(|cx| match (sending.as_mut().poll(cx), end) {

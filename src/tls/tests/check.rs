@@ -71,6 +71,7 @@ fn upstream(name: &str, endpoint: EndpointAddress, tls: Option<UpstreamTls>) -> 
         tls,
         retry: Retry::default(),
         health: None,
+        capacity: Capacity::default(),
     }
 }
 
