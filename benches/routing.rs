@@ -10,7 +10,7 @@ use std::time::Instant;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use regex::Regex;
 use tidegate::config::model::{
-    Action, HeaderRules, HostPattern, PathMatch, Place, Policies, Respond, Route, ValueMatch,
+    Action, Codings, HeaderRules, HostPattern, PathMatch, Place, Policies, Respond, Route, ValueMatch,
 };
 use tidegate::http::Headers;
 use tidegate::routing::{Lookup, Router};
@@ -124,6 +124,7 @@ fn route() -> Route {
         max_body: 0,
         upgrades: Vec::new(),
         max_requests: 0,
+        codings: Codings::default(),
     };
     Route {
         name: "bench".into(),

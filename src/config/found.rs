@@ -9,7 +9,7 @@ use super::fields::{Fields, Scope, join};
 use super::kind::{Kind, Section};
 use super::nearest::{nearest, quoted};
 use super::problem::{Problem, ProblemKind};
-use super::raw::{Entry, Node, Shape};
+use super::raw::{Entry, Node, Shape, Table};
 use super::scalar::{self, Read, Wrong, show_size};
 use super::source::Span;
 use super::words::{Words, words};
@@ -263,6 +263,13 @@ impl<'a> Found<'a> {
     /// The section that this table is.
     pub(super) fn section(&self) -> Option<Fields<'a>> {
         self.section_named(self.path.clone())
+    }
+
+    /// The section that `true` stands for: all of it by default.
+    pub(super) fn empty_section(&self) -> Option<Fields<'a>> {
+        static EMPTY: Table = Table { entries: Vec::new() };
+        let place = (&EMPTY, self.node.span, self.within);
+        self.kind.section().map(|section| Fields::open(self.scope, section, self.path.clone(), place))
     }
 
     /// Likewise, under another key path: a route's name instead of its number.

@@ -30,6 +30,8 @@ const HOST: Kind = Kind::Text("a host such as \"example.com\"", "");
 const PERCENT: Kind = Kind::Text("a percentage such as \"20%\"", r"^[0-9]{1,3}%$");
 const PATH_TEXT: Kind = Kind::Text("a path that begins with a slash", r"^/");
 const METHOD: Kind = Kind::Text("a method such as \"GET\"", r"^[A-Z0-9!#$%&'*+.^_`|~-]+$");
+const TYPE: Kind =
+    Kind::Text("a content type such as \"text/html\", \"text/*\" or \"*+json\"", "^([^/ ]+/[^/ ]+|\\*\\+[^/ ]+)$");
 const HASH_ON: Kind = Kind::Text("what to decide by, such as \"client_ip\"", r"^(client_ip|path|(header|cookie):.+)$");
 
 /// The whole file.

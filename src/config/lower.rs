@@ -4,6 +4,7 @@
 
 mod balance;
 mod check;
+mod compress;
 mod health;
 mod listener;
 mod names;

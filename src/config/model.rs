@@ -3,6 +3,7 @@
 //! Durations that are `None` are switched off (`"off"` or `"0s"` in the file). Sizes are octets.
 
 mod balance;
+mod compress;
 mod health;
 mod traffic;
 
@@ -16,6 +17,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use regex::Regex;
 
 pub use balance::*;
+pub use compress::*;
 pub use health::{Health, HealthProbe, HttpProbe, StatusRange};
 pub use traffic::*;
 
@@ -576,6 +578,8 @@ pub struct Policies {
     pub upgrades: Vec<String>,
     /// `max_requests`, default 0 (no limit): exchanges of this route at the same time in the process
     pub max_requests: usize,
+    /// `compress`, `decompress_request`, `decompress_response`
+    pub codings: Codings,
 }
 
 /// `rewrite`

@@ -60,6 +60,7 @@ fn inner(kind: &Kind) -> Option<(&'static Section, bool)> {
     match kind {
         Kind::Table(section) => Some((section, false)),
         Kind::List(Kind::Table(section)) => Some((section, true)),
+        Kind::Either(kinds) => kinds.iter().find_map(inner),
         Kind::List(Kind::Either(kinds)) => Some((kinds.iter().find_map(inner)?.0, true)),
         _ => None,
     }

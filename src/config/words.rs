@@ -3,6 +3,7 @@
 use super::model::{
     Balance, LogFormat, LogLevel, ProxyProtocolVersion, RetryOn, SameSite, TlsVersion, UpstreamProtocol,
 };
+use crate::http::negotiate::Coding;
 
 /// A closed set and its words in the file.
 pub(super) trait Words: Copy + 'static {
@@ -100,4 +101,8 @@ impl Words for RetryOn {
         ("503", Self::Status503),
         ("504", Self::Status504),
     ];
+}
+
+impl Words for Coding {
+    const WORDS: &'static [(&'static str, Self)] = &[("zstd", Self::Zstd), ("br", Self::Br), ("gzip", Self::Gzip)];
 }

@@ -15,6 +15,8 @@ pub enum FilterError {
     Authority,
     /// The rewritten path is none: it climbs above its root, or has a broken escape. Ours.
     Target(BadPath),
+    /// The request's content has a coding that cannot be taken off. The client's fault.
+    ContentCoding,
 }
 
 impl FilterError {
@@ -25,12 +27,13 @@ impl FilterError {
             Self::FieldValue => "template_field_value",
             Self::Authority => "template_authority",
             Self::Target(_) => "rewrite_target",
+            Self::ContentCoding => "content_coding",
         }
     }
 
     /// Whether the client is at fault, so that the answer is 400; otherwise the config is, and it is 500.
     pub const fn is_clients(self) -> bool {
-        matches!(self, Self::HostMissing)
+        matches!(self, Self::HostMissing | Self::ContentCoding)
     }
 }
 
@@ -41,6 +44,7 @@ impl fmt::Display for FilterError {
             Self::FieldValue => "a template rendered to what is no field value",
             Self::Authority => "a template rendered to what is no host",
             Self::Target(_) => "the rewritten path is not a path",
+            Self::ContentCoding => "the content has a coding that is not known here",
         })
     }
 }

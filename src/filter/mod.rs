@@ -7,6 +7,9 @@
 //!
 //! [`Redirect`] and [`Respond`] are actions, not filters; they are here because they are made of the same templates.
 
+mod codings;
+pub mod compress;
+pub mod decompress;
 mod error;
 mod filters;
 mod headers;
@@ -15,6 +18,7 @@ mod respond;
 mod rewrite;
 mod template;
 
+pub use codings::{Asked, Codings};
 pub use error::FilterError;
 pub use filters::{Filters, Verdict};
 pub use headers::FieldRules;

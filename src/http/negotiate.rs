@@ -52,6 +52,16 @@ pub fn coding(headers: &Headers, available: impl IntoIterator<Item = Coding>) ->
     best.0
 }
 
+/// Whether the client refuses content without a coding: `identity;q=0`, or `*;q=0` where it does not name the identity.
+pub fn refuses_identity(headers: &Headers) -> bool {
+    weight(headers, Coding::Identity) == Some(0)
+}
+
+/// Whether the client takes a coding; one that it does not speak of it does not take, but for the identity.
+pub fn takes(headers: &Headers, coding: Coding) -> bool {
+    weight(headers, coding).map_or(coding == Coding::Identity, |weight| weight > 0)
+}
+
 /// The weight of a coding, 0 for one that is refused; `None` where the client does not speak of it.
 fn weight(headers: &Headers, coding: Coding) -> Option<Weight> {
     let (mut named, mut any) = (None, None);

@@ -11,6 +11,7 @@ use http::{HeaderValue, Method, StatusCode, Version};
 
 use super::names::{ListenerId, RouteId, UpstreamId};
 use super::retries::{Causes, NotRetried};
+use crate::http::negotiate::Coding;
 use crate::http::{Scheme, Text};
 
 /// Whose fault it is that an exchange failed.
@@ -102,6 +103,10 @@ pub struct Exchange {
     pub request_bytes: u64,
     /// Octets of the response's body that were written.
     pub response_bytes: u64,
+    /// The coding that the response was given on its way.
+    pub encoding: Option<Coding>,
+    /// Octets of the response's body before that.
+    pub plain_bytes: u64,
     /// How often an endpoint was tried; 0 where the proxy answered by itself.
     pub attempts: u16,
     /// How long it waited for room at the upstream, in microseconds.
@@ -145,6 +150,8 @@ impl Exchange {
             status: None,
             request_bytes: 0,
             response_bytes: 0,
+            encoding: None,
+            plain_bytes: 0,
             attempts: 0,
             queued_micros: 0,
             retries: Causes::default(),

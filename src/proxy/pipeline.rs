@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::ticket::Ticket;
 use super::worker::World;
 use super::{action, respond};
-use crate::filter::{Values, Verdict};
+use crate::filter::{Asked, Values, Verdict};
 use crate::http::sanitize::{self, CleanRequest, CleanResponse};
 use crate::http::{Request, Response};
 use crate::observe::Exchange;
@@ -43,12 +43,37 @@ async fn steps(
     }
     let route = find_route(world, place, &request, &identity, ticket)?;
     admit(route, &mut request, ticket)?;
+    let asked = ask_codings(route, &mut request)?;
     let mut response = match filter_request(route, &mut request, &ticket.exchange)? {
         Some(response) => response,
         None => action::act(client, world, route, request, ticket, task).await?,
     };
     filter_response(route, &mut response, &ticket.exchange)?;
+    settle_codings(client, route, asked, &mut response, ticket);
     Ok(response)
+}
+
+/// What the client takes, noted before the request goes; and its own coding taken off, where the route says so.
+fn ask_codings(route: &Route, request: &mut CleanRequest) -> Result<Option<Asked>, Fault> {
+    route.codings.as_ref().map(|codings| codings.on_request(request)).transpose().map_err(Fault::Filter)
+}
+
+/// The coding that suits the client, put on the response.
+fn settle_codings(
+    client: &Client,
+    route: &Route,
+    asked: Option<Asked>,
+    response: &mut CleanResponse,
+    ticket: &mut Ticket,
+) {
+    let (Some(codings), Some(asked)) = (&route.codings, asked) else { return };
+    if ticket.exchange.upgraded {
+        return;
+    }
+    match codings.on_response(&asked, response, &client.worker.kit) {
+        Ok(packed) => ticket.packed = packed,
+        Err(reason) => client.worker.observer.metrics().left_uncompressed(reason),
+    }
 }
 
 fn filter_request(

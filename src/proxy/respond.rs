@@ -1,6 +1,7 @@
 //! Error responses: the one place that writes their fields and bodies. What they say is for strangers: no address, no name of an upstream.
 
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::StatusCode;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 
 use super::fault::Fault;
 use crate::http::{Body, Headers, Response, negotiate};
@@ -31,6 +32,10 @@ pub(super) fn fault(fault: &Fault, accept: Option<&HeaderValue>, id: Option<&Hea
     headers.append(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(seconds) = fault.retry_after() {
         headers.append(RETRY_AFTER, seconds.into());
+    }
+    if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+        // What would have been taken (RFC 9110 §15.5.16).
+        headers.append(ACCEPT_ENCODING, HeaderValue::from_static("zstd, br, gzip"));
     }
     let reason = format!("tidegate; error={}; details=\"{}\"", fault.proxy_error(), fault.label());
     if let Ok(reason) = HeaderValue::try_from(reason) {
@@ -74,7 +79,6 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::StatusCode;
 
     #[test]
     fn bodies_by_what_the_client_accepts() {

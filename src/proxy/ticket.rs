@@ -6,6 +6,7 @@ use http::HeaderValue;
 
 use super::fault::Fault;
 use super::worker::Worker;
+use crate::filter::compress::Packed;
 use crate::observe::{Exchange, Side};
 use crate::snapshot::Admitted;
 use crate::upstream::InFlight;
@@ -28,6 +29,8 @@ pub(super) struct Ticket {
     pub(super) token: Option<Token>,
     /// Its place on the route.
     pub(super) admitted: Option<Admitted>,
+    /// Its response is compressed on the way.
+    pub(super) packed: Option<Packed>,
     ended: bool,
 }
 
@@ -35,8 +38,8 @@ impl Ticket {
     pub(super) fn new(exchange: Exchange, accept: Option<HeaderValue>, worker: &Rc<Worker>, task: Task) -> Box<Self> {
         let worker = worker.clone();
         worker.observer.begun(exchange.listener);
-        let (in_flight, stay, token, admitted) = (None, None, None, None);
-        Box::new(Self { exchange, accept, worker, task, in_flight, stay, token, admitted, ended: false })
+        let (in_flight, stay, token, admitted, packed) = (None, None, None, None, None);
+        Box::new(Self { exchange, accept, worker, task, in_flight, stay, token, admitted, packed, ended: false })
     }
 
     /// Notes a fault: whose, and its word.
@@ -47,6 +50,10 @@ impl Ticket {
     fn end(&mut self) {
         self.ended = true;
         self.exchange.request_bytes = self.task.received();
+        if let Some(packed) = &self.packed {
+            self.exchange.encoding = Some(packed.coding);
+            self.exchange.plain_bytes = packed.plain.get();
+        }
         self.worker.observer.ended(&self.exchange);
     }
 }

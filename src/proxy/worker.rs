@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::filter::compress::Kit;
 use crate::http::date::DateField;
 use crate::http::request_id::RequestIds;
 use crate::observe::{ListenerId, Observer};
@@ -34,6 +35,8 @@ pub struct Worker {
     pub observer: Rc<Observer>,
     /// Makes request ids.
     pub ids: RequestIds,
+    /// Its encoders.
+    pub kit: Rc<Kit>,
     /// The `Date` of this second.
     pub date: DateField,
 }
@@ -50,6 +53,7 @@ impl Worker {
             draw: RefCell::new(Draw::new(seed)),
             observer,
             ids: RequestIds::new(),
+            kit: Kit::new(),
             date: DateField::new(std::time::SystemTime::now()),
             cell,
         })

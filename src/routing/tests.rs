@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use regex::Regex;
 
 use super::{Lookup, Router, rank};
-use crate::config::model::{Action, HeaderRules, HostPattern, PathMatch, Place, Policies, Respond, Route, ValueMatch};
+use crate::config::model::{
+    Action, Codings, HeaderRules, HostPattern, PathMatch, Place, Policies, Respond, Route, ValueMatch,
+};
 use crate::http::Headers;
 
 /// A route of any host, any path, listener 0.
@@ -38,6 +40,7 @@ pub(crate) fn policies() -> Policies {
         max_body: 0,
         upgrades: Vec::new(),
         max_requests: 0,
+        codings: Codings::default(),
     }
 }
 

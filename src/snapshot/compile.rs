@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Action, Admission, Listener, Route, Snapshot};
 use crate::config::model::{self, Model};
 use crate::files::Files;
-use crate::filter::{Filters, Redirect, Respond};
+use crate::filter::{Codings, Filters, Redirect, Respond};
 use crate::http::trust::Trusted;
 use crate::observe::Ids;
 use crate::observe::metrics::Metrics;
@@ -199,6 +199,7 @@ fn routes(model: &Model, previous: Option<&Snapshot>, ids: &Ids, problems: &mut 
         routes.push(Route {
             id: ids.routes[place],
             filters: Filters::compile(policies),
+            codings: Codings::compile(policies),
             action,
             preserve_host: policies.preserve_host,
             timeout: policies.timeout,

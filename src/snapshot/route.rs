@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Admission;
 use crate::files::Files;
-use crate::filter::{Filters, Redirect, Respond};
+use crate::filter::{Codings, Filters, Redirect, Respond};
 use crate::observe::RouteId;
 use crate::routing::split::Split;
 
@@ -16,6 +16,8 @@ pub struct Route {
     pub id: RouteId,
     /// What it does to what passes.
     pub filters: Filters,
+    /// What it does about content codings; `None` is nothing.
+    pub codings: Option<Box<Codings>>,
     /// What it does.
     pub action: Action,
     /// Whether the upstream sees the client's host.

@@ -8,6 +8,7 @@ use crate::config::model::{self, Action, HeaderRules, Model, Policies, Route, Up
 use crate::filter::{Redirect, Rewrite, Template};
 use crate::http::Response;
 use crate::http::key::KeySource;
+use crate::http::negotiate::{self, Coding};
 use crate::http::sanitize::CleanRequest;
 use crate::routing::split::Split;
 
@@ -177,6 +178,7 @@ impl Scene<'_> {
             max_body,
             upgrades,
             max_requests,
+            codings: model::Codings { compress, decompress_request, decompress_response },
         } = &route.policies;
         let forwards = matches!(route.action, Action::Upstream(_) | Action::Split(_));
         let mut steps = Vec::new();
@@ -199,7 +201,34 @@ impl Scene<'_> {
         step(true, "timeout", format!("{} for the whole exchange", words::duration(*timeout)));
         step(true, "max_body", words::limit(*max_body));
         step(*max_requests > 0, "max_requests", format!("{max_requests} at the same time"));
+        step(
+            compress.is_some(),
+            "compress",
+            compress.as_ref().map_or_else(String::new, |compress| self.compressed(compress)),
+        );
+        let ratio = decompress_request.map_or(0, |decompress| decompress.max_ratio);
+        step(
+            decompress_request.is_some(),
+            "decompress_request",
+            format!("gzip, br and zstd, to {ratio} times at most"),
+        );
+        step(
+            *decompress_response,
+            "decompress_response",
+            "gzip, br and zstd, for clients that do not take it".to_owned(),
+        );
         steps
+    }
+
+    /// What this client would be sent.
+    fn compressed(&self, policy: &model::Compress) -> String {
+        let coding = negotiate::coding(self.request.headers(), policy.encodings.iter().copied());
+        if coding == Coding::Identity {
+            let all: Vec<_> = policy.encodings.iter().map(|coding| coding.as_str()).collect();
+            return format!("nothing: this client takes none of {}", all.join(", "));
+        }
+        let least = words::limit(policy.min_size);
+        format!("{} at level {}, for {least} or more of a type in the list", coding.as_str(), policy.levels.of(coding))
     }
 
     fn rewritten(&self, policies: &Policies) -> String {

@@ -1,8 +1,11 @@
 //! `[[routes]]` and what is in it; `[defaults]`.
 
-use super::{HASH_ON, HEADER_NAME, HOST, METHOD, NAME, PATH_TEXT, REGEX, TEMPLATE, TEXT};
+use super::{HASH_ON, HEADER_NAME, HOST, METHOD, NAME, PATH_TEXT, REGEX, TEMPLATE, TEXT, TYPE};
 use crate::config::kind::Default::{Absent, Boolean, Integer, Required, Text, Texts};
 use crate::config::kind::{Key, Kind, Section};
+use crate::config::model::TypePattern;
+use crate::config::words::words;
+use crate::http::negotiate::Coding;
 
 /// `[defaults]`
 pub(in crate::config) static DEFAULTS: Section =
@@ -122,6 +125,26 @@ static POLICIES: &[Key] = &[
         Integer(0),
         "Exchanges of this route at the same time; 0 is no limit.",
     ),
+    Key::new(
+        "compress",
+        Kind::Either(&[Kind::Boolean, Kind::Table(&COMPRESS)]),
+        Boolean(false),
+        "Compress responses for clients that take it; `true` is a table with its defaults.",
+    )
+    .example(r#"{ encodings = ["br", "gzip"], min_size = "1KiB" }"#),
+    Key::new(
+        "decompress_request",
+        Kind::Either(&[Kind::Boolean, Kind::Table(&DECOMPRESS)]),
+        Boolean(false),
+        "Give the upstream request bodies without their gzip, br or zstd; `max_body` then bounds them decompressed too.",
+    )
+    .example("{ max_ratio = 50 }"),
+    Key::new(
+        "decompress_response",
+        Kind::Boolean,
+        Boolean(false),
+        "Take gzip, br or zstd from responses for clients that do not take it.",
+    ),
 ];
 
 /// One of `split`
@@ -182,6 +205,55 @@ pub(in crate::config) static REWRITE: Section = Section {
         Key::new("to", TEXT, Required, "What replaces the match, with `$1` or `${name}` for its groups.")
             .example(r#""/new/$1""#),
     ]],
+};
+
+/// `compress`
+pub(in crate::config) static COMPRESS: Section = Section {
+    doc: "Compress responses for clients that take it.",
+    groups: &[&[
+        Key::new(
+            "encodings",
+            Kind::List(&Kind::Word(words::<Coding>)),
+            Texts(&["zstd", "br", "gzip"]),
+            "Codings; where a client has no preference, the first that it takes.",
+        ),
+        Key::new(
+            "level",
+            Kind::Either(&[Kind::Integer(1, 9), Kind::Table(&LEVELS)]),
+            Absent,
+            "How hard to try: one number for all codings, or a table. Unless set: zstd 3, br 4, gzip 4.",
+        )
+        .example("{ zstd = 3, br = 4, gzip = 4 }"),
+        Key::new("min_size", Kind::Size(0, 1 << 30), Text("512B"), "Smaller content stays as it is."),
+        Key::new(
+            "types",
+            Kind::List(&TYPE),
+            Texts(TypePattern::DEFAULTS),
+            "Content types: `text/html`, `text/*`, `*+json`. `text/event-stream` only where it is named.",
+        ),
+        Key::new("adaptive", Kind::Boolean, Boolean(false), "Lower levels while the worker's core is busy."),
+    ]],
+};
+
+/// `level` of `compress`
+pub(in crate::config) static LEVELS: Section = Section {
+    doc: "A level for each coding.",
+    groups: &[&[
+        Key::new("zstd", Kind::Integer(1, 19), Integer(3), "For zstd."),
+        Key::new("br", Kind::Integer(0, 11), Integer(4), "For br."),
+        Key::new("gzip", Kind::Integer(1, 9), Integer(4), "For gzip."),
+    ]],
+};
+
+/// `decompress_request`
+pub(in crate::config) static DECOMPRESS: Section = Section {
+    doc: "Give the upstream request bodies without their coding.",
+    groups: &[&[Key::new(
+        "max_ratio",
+        Kind::Integer(2, 100_000),
+        Integer(100),
+        "Octets that one octet may become, on the whole; more is answered with 413.",
+    )]],
 };
 
 /// `request_headers`, `response_headers`

@@ -2,6 +2,7 @@
 
 use http::HeaderName;
 
+use super::compress;
 use crate::config::fields::Fields;
 use crate::config::found::Found;
 use crate::config::model::{HeaderRules, PathMatch, Policies, Rewrite, Template};
@@ -23,6 +24,7 @@ pub(super) fn policies(at: &Fields<'_>, path: &PathMatch) -> Policies {
         max_body: at.size("max_body"),
         upgrades: at.list("upgrades", scalar::upgrade),
         max_requests: at.count("max_requests"),
+        codings: compress::codings(at),
     }
 }
 

@@ -61,6 +61,8 @@ in json:
     Status "status"
     RequestBytes "request_bytes"
     ResponseBytes "response_bytes"
+    Encoding "encoding"
+    PlainBytes "plain_bytes"
     Duration "duration_ms"
     Connect "connect_ms"
     FirstByte "first_byte_ms"
@@ -146,6 +148,8 @@ impl Field {
             Self::Status => exchange.status.map_or(Value::Absent, |status| Value::Number(status.as_u16().into())),
             Self::RequestBytes => Value::Number(exchange.request_bytes),
             Self::ResponseBytes => Value::Number(exchange.response_bytes),
+            Self::Encoding => exchange.encoding.map_or(Value::Absent, |coding| Value::Own(coding.as_str().as_bytes())),
+            Self::PlainBytes => exchange.encoding.map_or(Value::Absent, |_| Value::Number(exchange.plain_bytes)),
             Self::Duration => since_start(facts, Some(facts.now)),
             Self::Connect => since_start(facts, exchange.connected),
             Self::FirstByte => since_start(facts, exchange.first_byte),

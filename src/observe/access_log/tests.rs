@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use super::control::OCTETS;
 use super::*;
 use crate::config::model::{AccessFormat, AccessSink, Log, LogFormat, LogLevel};
+use crate::http::negotiate::Coding;
 use crate::http::{Scheme, Text};
 use crate::observe::clock::Clock;
 use crate::observe::metrics::Metrics;
@@ -69,6 +70,8 @@ fn full(metrics: &Metrics) -> (Exchange, Instant) {
     exchange.retries.push(Cause::Connect);
     exchange.retries.push(Cause::Status503);
     exchange.not_retried = Some(NotRetried::Budget);
+    exchange.encoding = Some(Coding::Br);
+    exchange.plain_bytes = 7_000;
     exchange.reused = true;
     exchange.upgraded = true;
     exchange.complete = true;
@@ -104,7 +107,7 @@ fn a_json_line_has_every_fact() {
         "request_id": "0191-abc", "client_ip": "203.0.113.9", "peer": "[2001:db8::1]:4711", "listener": "web",
         "route": "a\"pi", "upstream": "up", "endpoint": "10.0.0.1:80", "method": "POST", "scheme": "https",
         "authority": "example.com", "target": "/a?b=\"c\"", "protocol": "h2", "status": 502, "request_bytes": 12,
-        "response_bytes": 3456, "duration_ms": 1234.567, "connect_ms": 1.002, "first_byte_ms": 20.5, "attempts": 3,
+        "response_bytes": 3456, "encoding": "br", "plain_bytes": 7000, "duration_ms": 1234.567, "connect_ms": 1.002, "first_byte_ms": 20.5, "attempts": 3,
         "queued_ms": 2.5, "retries": "connect,503", "not_retried": "budget",
         "reused": true, "fault": "reset", "side": "upstream", "referer": "https://example.com/",
         "user_agent": "curl \u{ff} \"8\"", "tls_version": "TLSv1.3", "tls_cipher": "TLS13_AES_128_GCM_SHA256",

@@ -7,12 +7,14 @@ mod registry;
 mod worker;
 
 mod cells;
+pub(crate) mod compression;
 mod totals;
 
 mod exposition;
 mod process;
 mod render;
 
+pub use compression::Uncompressed;
 pub use exposition::{Exposition, Family, Kind, Label, Seconds};
 pub use process::Process;
 pub use registry::{LogCounts, Metrics};

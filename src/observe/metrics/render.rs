@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
 use super::cells::{BUCKETS, bound};
+use super::compression::{self, Uncompressed};
 use super::exposition::{Exposition, Kind, Label, Seconds};
 use super::worker::{Handshake, Refused, listener, route, upstream};
 use super::{Metrics, Process, Totals};
@@ -15,6 +16,7 @@ pub(super) fn traffic(out: &mut Exposition, totals: &Totals) {
     durations(out, totals);
     connections(out, totals);
     upstreams(out, totals);
+    compressed(out, totals);
     let mut faults =
         out.family("tidegate_faults_total", Kind::Counter, "Failed exchanges by whose fault it was and why.");
     for ((side, fault), count) in &totals.faults {
@@ -133,6 +135,29 @@ fn upstreams(out: &mut Exposition, totals: &Totals) {
     let mut family = out.family("tidegate_upstream_connections_open", Kind::Gauge, help);
     for (name, cells) in &totals.upstreams {
         family.sample(&[("upstream", name)], cells[upstream::OPENED].saturating_sub(cells[upstream::CLOSED]));
+    }
+}
+
+fn compressed(out: &mut Exposition, totals: &Totals) {
+    let counters = [
+        ("tidegate_compressed_responses_total", compression::RESPONSES, "Responses that were compressed."),
+        (
+            "tidegate_compression_plain_bytes_total",
+            compression::PLAIN_BYTES,
+            "Octets of these responses before compression.",
+        ),
+        ("tidegate_compression_bytes_total", compression::BYTES, "Octets of these responses that were written."),
+    ];
+    for (name, first, help) in counters {
+        let mut family = out.family(name, Kind::Counter, help);
+        for (place, coding) in compression::CODINGS.iter().enumerate() {
+            family.sample(&[("encoding", coding.as_str())], totals.compression[first + place]);
+        }
+    }
+    let help = "Responses of routes that compress which stayed as they were, and why.";
+    let mut family = out.family("tidegate_uncompressed_responses_total", Kind::Counter, help);
+    for why in Uncompressed::ALL {
+        family.sample(&[("reason", why.label())], totals.compression[compression::REASONS + why as usize]);
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::cells::Slots;
+use super::compression;
 use super::worker::{WorkerCells, listener, route, upstream};
 use crate::observe::Names;
 
@@ -15,6 +16,7 @@ pub struct Totals {
     pub(crate) routes: BTreeMap<(Arc<str>, Arc<str>), [u64; route::CELLS]>,
     pub(crate) upstreams: BTreeMap<Arc<str>, [u64; upstream::CELLS]>,
     pub(crate) faults: BTreeMap<(&'static str, &'static str), u64>,
+    pub(crate) compression: [u64; compression::CELLS],
 }
 
 /// What one route has done, on all listeners.
@@ -62,6 +64,7 @@ impl Totals {
                 let Some(listener) = names.listeners.get(listener) else { continue };
                 sum(routes, &mut totals.routes, |id| Some((listener.clone(), names.routes.get(id)?.clone())));
             }
+            worker.compression.sum_into(&mut totals.compression);
             for (fault, count) in worker.faults.iter() {
                 *totals.faults.entry((fault.side.as_str(), fault.label)).or_default() += count;
             }

@@ -9,7 +9,8 @@ use std::time::Instant;
 use arc_swap::{ArcSwap, Cache};
 use http::{StatusCode, Version};
 
-use super::cells::{HISTOGRAM, Slots};
+use super::cells::{Cells, HISTOGRAM, Slots};
+use super::compression::{self, Uncompressed};
 use crate::observe::{Cause, Exchange, Fault, ListenerId, NotRetried, RouteId, UpstreamId};
 
 /// Why a connection was closed before it was served.
@@ -111,6 +112,7 @@ pub(crate) struct Table {
 pub(crate) struct WorkerCells {
     pub(crate) table: Arc<ArcSwap<Table>>,
     pub(crate) faults: FaultCells,
+    pub(crate) compression: Cells<{ compression::CELLS }>,
 }
 
 /// Failed exchanges by fault. There are few faults and they are rare, so a short list is searched.
@@ -200,6 +202,11 @@ impl WorkerMetrics {
         self.upstream(upstream, upstream::REUSED);
     }
 
+    /// A response of a route that compresses stays as it is.
+    pub fn left_uncompressed(&self, why: Uncompressed) {
+        self.0.cells.compression.add(compression::REASONS + why as usize, 1);
+    }
+
     /// An exchange is over: counts it by listener, route, status and protocol, and what it says of the upstream.
     pub fn ended(&self, exchange: &Exchange, now: Instant) {
         let mut cache = self.0.table.borrow_mut();
@@ -225,6 +232,12 @@ impl WorkerMetrics {
             if let Some(at) = exchange.first_byte {
                 cells.observe(upstream::FIRST_BYTE, exchange.since_start(at));
             }
+        }
+        if let Some(place) = exchange.encoding.filter(|_| exchange.plain_bytes > 0).and_then(compression::place) {
+            let cells = &self.0.cells.compression;
+            cells.add(compression::RESPONSES + place, 1);
+            cells.add(compression::PLAIN_BYTES + place, exchange.plain_bytes);
+            cells.add(compression::BYTES + place, exchange.response_bytes);
         }
         if let Some(fault) = exchange.fault {
             self.0.cells.faults.count(fault);

@@ -102,6 +102,7 @@ fn route(listeners: Vec<usize>, hosts: &[&str]) -> Route {
             max_body: 0,
             upgrades: Vec::new(),
             max_requests: 0,
+            codings: Codings::default(),
         },
         place: Place { file: "tidegate.toml".into(), line: 1 },
     }
