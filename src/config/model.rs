@@ -5,6 +5,7 @@
 mod balance;
 mod compress;
 mod health;
+mod rules;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use regex::Regex;
 pub use balance::*;
 pub use compress::*;
 pub use health::{Health, HealthProbe, HttpProbe, StatusRange};
+pub use rules::{HeaderRules, Rewrite};
 pub use traffic::*;
 
 /// A whole config, ready to be compiled into a snapshot.
@@ -580,24 +582,4 @@ pub struct Policies {
     pub max_requests: usize,
     /// `compress`, `decompress_request`, `decompress_response`
     pub codings: Codings,
-}
-
-/// `rewrite`
-#[derive(Clone, Debug)]
-pub struct Rewrite {
-    /// `regex`, against the path, linear time
-    pub regex: Regex,
-    /// `to`, with `$1` or `${name}`
-    pub to: String,
-}
-
-/// `request_headers`, `response_headers`: remove, then set, then add
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HeaderRules {
-    /// Names that go.
-    pub remove: Vec<HeaderName>,
-    /// Fields that replace what is there.
-    pub set: Vec<(HeaderName, Template)>,
-    /// Fields that come in addition.
-    pub add: Vec<(HeaderName, Template)>,
 }
