@@ -7,6 +7,7 @@ mod support;
 mod access_log;
 mod bodies;
 mod cli;
+mod compression;
 mod drain;
 mod errors;
 mod files;
