@@ -38,7 +38,7 @@ pub struct ResponseDirectives {
     pub must_understand: bool,
     /// A quote was not closed.
     pub malformed: bool,
-    /// Fields that `no-cache` and `private` name: they are not stored.
+    /// Fields that `no-cache` and `private` name: a response that has one of them is not stored.
     pub withheld: Vec<HeaderName>,
     /// Whether this was read from a targeted field, which takes the place of `Cache-Control` and `Expires` (RFC 9213 §2.2).
     pub targeted: bool,

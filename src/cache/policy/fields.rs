@@ -15,9 +15,9 @@ use super::targeted;
 const BETWEEN_PROXIES: [HeaderName; 3] =
     [PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, HeaderName::from_static("proxy-authentication-info")];
 
-/// The fields of a response that are stored: not those between proxies, not those that `no-cache` and `private` name.
-pub(super) fn to_store(headers: &Headers, withheld: &[HeaderName]) -> Headers {
-    let stored = |name: &HeaderName| !BETWEEN_PROXIES.contains(name) && !withheld.contains(name);
+/// The fields of a response that are stored: not those between proxies.
+pub(super) fn to_store(headers: &Headers) -> Headers {
+    let stored = |name: &HeaderName| !BETWEEN_PROXIES.contains(name);
     headers.iter().filter(|(name, _)| stored(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 

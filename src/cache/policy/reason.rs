@@ -126,7 +126,7 @@ pub enum NotStored {
     NotUnderstood,
     /// `no-store`.
     NoStore,
-    /// `private`.
+    /// `private`, or a field is there that `private` or `no-cache` names.
     Private,
     /// `Cache-Control` with a quote that nobody closed: what it forbids cannot be known.
     Malformed,

@@ -62,7 +62,7 @@ pub fn may_store(
     }
     Ok(Storable {
         terms,
-        headers: fields::to_store(response.headers, &directives.withheld),
+        headers: fields::to_store(response.headers),
         vary,
         tags: Tags::of(response.headers),
         search: SearchVariance::of(response.headers),
@@ -122,15 +122,16 @@ fn permitted(
     } else if directives.no_store {
         return Err(NotStored::NoStore);
     }
-    if directives.private {
+    // The client that asked gets such a field, nobody after it may: so the response is not shared at all.
+    let for_one = directives.withheld.iter().any(|name| response.headers.contains(name));
+    if directives.private || for_one {
         return Err(NotStored::Private);
     }
     let for_all = directives.public || directives.must_revalidate || directives.s_maxage.is_some();
     if lookup.authorized && !for_all {
         return Err(NotStored::Authorization);
     }
-    let cookie = response.headers.contains(&SET_COOKIE) && !directives.withheld.contains(&SET_COOKIE);
-    if cookie && !options.store_set_cookie {
+    if response.headers.contains(&SET_COOKIE) && !options.store_set_cookie {
         return Err(NotStored::SetCookie);
     }
     Ok(())

@@ -166,15 +166,11 @@ fn head_freshens_or_invalidates() {
 #[test]
 fn fields_that_are_not_stored() {
     let mut world = World::new();
-    let listed = ("cache-control", "max-age=9, no-cache=\"a, b\", private=c");
     let fields = [
-        ("a", "1"),
-        ("b", "1"),
-        ("c", "1"),
         ("proxy-authenticate", "x"),
         ("proxy-authorization", "x"),
         ("proxy-authentication-info", "x"),
-        listed,
+        ("cache-control", "max-age=9"),
         ("d", "1"),
         ("x-frame-options", "deny"),
     ];
