@@ -2,7 +2,7 @@
 //!
 //! In the order of an exchange:
 //!
-//! 1. [`request`]: whether the cache is asked at all, and what the client demands of it ([`Lookup`]).
+//! 1. [`request()`]: whether the cache is asked at all, and what the client demands of it ([`Lookup`]).
 //! 2. [`on_hit`]: what a stored response is good for now ([`Hit`]): fresh, stale but allowed, to be validated.
 //! 3. [`conditions`]: the preconditions that validate it; [`prepare_fill`] makes a request that fetches the whole.
 //! 4. [`may_store`]: whether a response is stored and on which [`Terms`]; [`on_validated`], [`on_head`]: what 304 and HEAD change.
