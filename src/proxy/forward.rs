@@ -4,12 +4,14 @@
 
 mod attempt;
 mod counted;
+mod outcome;
 mod upload;
 
 use std::future::poll_fn;
 use std::time::Instant;
 
 use http::HeaderName;
+use http::header::SET_COOKIE;
 
 use self::attempt::{Attempt, Plan};
 use self::upload::Upload;
@@ -20,7 +22,7 @@ use super::upgrade::{self, Switch};
 use super::worker::World;
 use crate::http::key::KeySource;
 use crate::http::sanitize::{self, CleanRequest, CleanResponse};
-use crate::http::{Body, Length, Request, Response};
+use crate::http::{Body, Length, Request, Response, Scheme};
 use crate::observe::{Exchange, NotRetried};
 use crate::snapshot::Route;
 use crate::upstream::Upstream;
@@ -62,6 +64,9 @@ impl Forward<'_> {
             request.method = switch.method();
         }
         let mut response = self.attempts(upstream, &mut request, switch.as_ref(), ticket).await?;
+        if upstream.is_sticky() {
+            stick(upstream, &request, &mut response, ticket);
+        }
         if let Some(switch) = &switch {
             let switched = switch.settle(&mut response).map_err(|error| Fault::Upstream(Failure::Malformed(error)))?;
             ticket.exchange.upgraded = switched;
@@ -96,6 +101,7 @@ impl Forward<'_> {
             ticket.exchange.attempts += 1;
             ticket.exchange.endpoint = Some(attempt.pool.label().clone());
             let outcome = attempt.run(self, &plan).await;
+            outcome::report(upstream, &attempt, &outcome);
             ticket.exchange.reused = attempt.reused;
             ticket.exchange.connected = attempt.connected.or(ticket.exchange.connected);
             let failed = match &outcome {
@@ -222,6 +228,15 @@ fn upload(body: Body, upstream: &Upstream, switch: Option<&Switch>, repeatable: 
 /// What the choice of an endpoint may look at.
 fn source<'a>(exchange: &'a Exchange, request: &'a Request) -> KeySource<'a> {
     KeySource { client: exchange.client, target: exchange.target.as_str(), headers: &request.headers }
+}
+
+/// Sets the cookie of the endpoint that answered, where the request did not come with it.
+fn stick(upstream: &Upstream, request: &Request, response: &mut Response, ticket: &Ticket) {
+    let Some(in_flight) = &ticket.in_flight else { return };
+    let tls = ticket.exchange.scheme == Scheme::Https;
+    if let Some(cookie) = upstream.sticky_cookie(&source(&ticket.exchange, request), in_flight.endpoint(), tls) {
+        response.headers.append(SET_COOKIE, cookie);
+    }
 }
 
 /// The last attempt is over: the exchange stays on its endpoint to its last byte.

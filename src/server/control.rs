@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::listeners::{Listeners, tell};
+use super::outliers::Outliers;
 use super::stop;
 use super::surface::{Asked, Desk, View};
 use super::worker::{self, Handle, Order, Parts};
@@ -21,7 +22,7 @@ use crate::observe::log;
 use crate::observe::metrics::Metrics;
 use crate::reload::{self, Prepared, Source, Watch};
 use crate::snapshot::{Cell, Snapshot};
-use crate::upstream::{Endpoint, Probes, resolve};
+use crate::upstream::{Endpoint, Moment, Probes, resolve};
 
 /// How often the config's files are looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -112,6 +113,7 @@ pub(super) struct Control {
     probes: Rc<Probes>,
     desk: Desk,
     asked: mpsc::Receiver<Asked>,
+    outliers: Outliers,
 }
 
 impl Control {
@@ -144,7 +146,20 @@ impl Control {
         view.readiness.set(Readiness::Ready);
         let fields = [("generation", snapshot.generation.into()), ("workers", (count as u64).into())];
         log::note("ready", &fields);
-        Ok(Self { source, cell, metrics, access_log, listeners, workers, watch, view, probes, desk, asked })
+        Ok(Self {
+            source,
+            cell,
+            metrics,
+            access_log,
+            listeners,
+            workers,
+            watch,
+            view,
+            probes,
+            desk,
+            asked,
+            outliers: Outliers::default(),
+        })
     }
 
     /// Name and address of each listener.
@@ -163,6 +178,7 @@ impl Control {
                     log::note("logs reopened", &[]);
                 }
                 _ = look.tick() => {
+                    self.outliers.look(&self.cell.load(), Moment::now());
                     if self.cell.load().model.server.watch && self.watch.changed() {
                         drop(self.reload("file change").await);
                     }

@@ -6,6 +6,7 @@ mod connection;
 mod control;
 mod exposed;
 mod listeners;
+mod outliers;
 mod stop;
 mod surface;
 mod worker;

@@ -8,12 +8,13 @@ use std::time::SystemTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::outliers;
 use crate::admin::{Admin, BindError, EndpointState, Readiness, Refusal, ReloadOutcome, Surface, World};
 use crate::config::model;
 use crate::observe::log;
 use crate::observe::metrics::{Exposition, Metrics};
 use crate::snapshot::Cell;
-use crate::upstream::{Moment, Probes};
+use crate::upstream::{Endpoint, Moment, Probes, State};
 
 /// A reload that somebody asked for, and where the answer goes.
 pub(super) type Asked = oneshot::Sender<Result<u64, Refusal>>;
@@ -54,13 +55,7 @@ impl Surface for View {
         let place = snapshot.model.upstreams.iter().position(|one| &*one.name == upstream);
         let members = place.and_then(|place| snapshot.upstreams.get(place)).map_or(&[][..], |seed| &seed.members);
         let now = Moment::now();
-        let state = |member: &crate::upstream::group::Member| EndpointState {
-            address: member.endpoint.label.to_string(),
-            state: if member.endpoint.addresses_known() { member.endpoint.standing.state(now).label() } else { "down" },
-            reason: member.endpoint.standing.reason(now),
-            in_flight: member.endpoint.in_flight() as u64,
-        };
-        members.iter().map(state).collect()
+        members.iter().map(|member| endpoint_state(&member.endpoint, now)).collect()
     }
 
     fn metrics(&self) -> Arc<Metrics> {
@@ -70,6 +65,7 @@ impl Surface for View {
     fn expose(&self, out: &mut Exposition) {
         super::exposed::endpoints(&self.cell.load(), out);
         super::exposed::probes(&self.probes, out);
+        outliers::expose(&self.cell.load(), out);
     }
 
     fn reload(&self) -> ReloadOutcome {
@@ -80,6 +76,22 @@ impl Surface for View {
             reloads.send(answer).await.map_err(|_| refused("the program is stopping"))?;
             answered.await.map_err(|_| refused("the program is stopping"))?
         })
+    }
+}
+
+fn endpoint_state(endpoint: &Endpoint, now: Moment) -> EndpointState {
+    let standing = &endpoint.standing;
+    let state = match standing.state(now) {
+        _ if !endpoint.addresses_known() => State::Down,
+        // No probe has said so, but it answers.
+        State::Unknown if endpoint.record.is_alive() => State::Up,
+        state => state,
+    };
+    EndpointState {
+        address: endpoint.label.to_string(),
+        state: state.label(),
+        reason: standing.reason(now),
+        in_flight: endpoint.in_flight() as u64,
     }
 }
 

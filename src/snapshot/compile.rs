@@ -19,7 +19,7 @@ use crate::upstream::plan::Plan;
 use crate::upstream::pool::PoolLimits;
 use crate::upstream::retry::RetryPolicy;
 use crate::upstream::sticky::{Secret, Stickiness};
-use crate::upstream::{Endpoint, EndpointIdentity, Seed};
+use crate::upstream::{Endpoint, EndpointIdentity, Moment, Seed};
 
 /// Something that a config names and that cannot be used.
 #[derive(Clone, Debug)]
@@ -126,7 +126,7 @@ fn upstreams(model: &Model, previous: Option<&Snapshot>, problems: &mut Vec<Comp
             let known = before.into_iter().flat_map(|before| &before.members);
             let known = known.map(|member| &member.endpoint).find(|known| known.identity.is_same(&identity));
             Member {
-                endpoint: known.cloned().unwrap_or_else(|| Endpoint::new(identity)),
+                endpoint: known.cloned().unwrap_or_else(|| joined(identity, before.is_some())),
                 weight: endpoint.weight,
                 backup: endpoint.backup,
                 zone: endpoint.zone.clone(),
@@ -163,6 +163,15 @@ fn upstreams(model: &Model, previous: Option<&Snapshot>, problems: &mut Vec<Comp
         });
     }
     seeds
+}
+
+/// A new endpoint. It starts slowly where the upstream was there before: others carry the load already.
+fn joined(identity: EndpointIdentity, later: bool) -> Arc<Endpoint> {
+    let endpoint = Endpoint::new(identity);
+    if later {
+        endpoint.standing.ramp_from(Moment::now());
+    }
+    endpoint
 }
 
 /// The cookie that keeps clients where they are, signed with the secret as it is now.

@@ -180,24 +180,31 @@ impl Counts {
     }
 }
 
+/// So many primaries of weight 1.
+#[cfg(test)]
+pub(super) fn seats(count: usize) -> Vec<Seat> {
+    use crate::config::model::{EndpointAddress, UpstreamProtocol};
+    let identity = |place: usize| super::EndpointIdentity {
+        upstream: "app".into(),
+        address: EndpointAddress::Ip(([127, 0, 0, 1], 9000 + place as u16).into()),
+        protocol: UpstreamProtocol::Http1,
+        proxy_protocol: None,
+        tls: None,
+    };
+    let seat = |place| Seat { endpoint: Endpoint::new(identity(place)), weight: UNIT, backup: false, local: false };
+    (0..count).map(seat).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::EndpointIdentity;
     use super::super::standing::Verdict;
     use super::*;
-    use crate::config::model::{EndpointAddress, UpstreamProtocol};
 
     const RULES: Rules = Rules { slow_start: None, panic_threshold: 50, max_connections: 0 };
     const NOW: Moment = Moment::from_micros(100_000_000);
 
     fn seat(kind: &str) -> Seat {
-        let endpoint = Endpoint::new(EndpointIdentity {
-            upstream: "app".into(),
-            address: EndpointAddress::Ip(([127, 0, 0, 1], 9).into()),
-            protocol: UpstreamProtocol::Http1,
-            proxy_protocol: None,
-            tls: None,
-        });
+        let endpoint = seats(1).remove(0).endpoint;
         for letter in kind.chars() {
             match letter {
                 'd' => drop(endpoint.standing.set_probe(Verdict::Down, "t", NOW)),

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 
 use super::Standing;
 use super::balance::PeakEwma;
+use super::record::Record;
 use crate::config::model::{EndpointAddress, ProxyProtocolVersion, Upstream as Model, UpstreamProtocol};
 use crate::tls::ClientTls;
 
@@ -68,6 +69,8 @@ pub struct Endpoint {
     pub standing: Standing,
     /// How fast it answers, for `least_time`.
     pub speed: PeakEwma,
+    /// What its exchanges came to.
+    pub record: Record,
     in_flight: AtomicUsize,
     connections: AtomicUsize,
 }
@@ -86,6 +89,7 @@ impl Endpoint {
             addresses: ArcSwap::from_pointee(addresses),
             standing: Standing::default(),
             speed: PeakEwma::default(),
+            record: Record::default(),
             in_flight: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
         })
@@ -147,6 +151,13 @@ impl InFlight {
         let before = endpoint.in_flight.fetch_add(1, Relaxed);
         let begun = Self(endpoint.clone());
         (limit == 0 || before < limit).then_some(begun)
+    }
+}
+
+impl InFlight {
+    /// Where it runs.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.0
     }
 }
 

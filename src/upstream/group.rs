@@ -2,16 +2,18 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
 
 use super::Moment;
 use super::capacity::{Capacity, CapacityLimits, Entrance};
 use super::choice::Choice;
 use super::endpoint::{Endpoint, InFlight};
-use super::plan::Plan;
+use super::outlier::{Outcome, report};
+use super::plan::{Method, Plan};
 use super::pool::{Pool, PoolLimits};
 use super::retry::{Budget, RetryPolicy, Token};
-use super::sticky::Stickiness;
 use crate::config::model::{Health, UpstreamProtocol};
 use crate::http::key::{KeySource, mix};
 
@@ -39,6 +41,9 @@ pub struct Seed {
     /// Those under way. It outlives reloads while the upstream's name stays.
     pub capacity: Arc<Capacity>,
 }
+
+/// What a failure counts as where the fastest is chosen.
+const FAILURE: Duration = Duration::from_secs(1);
 
 /// What bounds an exchange with an endpoint.
 #[derive(Clone, Copy, Debug)]
@@ -84,9 +89,31 @@ impl Upstream {
         Some((place, &self.pools[place]))
     }
 
-    /// Keeps clients with the endpoint that answered them first, where the config says so.
-    pub fn sticky(&self) -> Option<&Stickiness> {
-        self.choice.plan().sticky.as_ref()
+    /// Takes the outcome of an attempt at one of its endpoints, with its begin and its first byte.
+    pub fn report(&self, endpoint: &Endpoint, outcome: Outcome, (begun, now): (Instant, Instant)) {
+        let plan = self.choice.plan();
+        let took = now.saturating_duration_since(begun);
+        if matches!(plan.method, Method::LeastTime) {
+            // One that fails at once is not a fast one.
+            let failed = matches!(outcome, Outcome::Failed | Outcome::Answered(500..));
+            endpoint.speed.observe(if failed { took.max(FAILURE) } else { took }, Moment::of(now));
+        }
+        let ejection = report((&plan.seats, &plan.outlier), endpoint, outcome, took, || Moment::of(now));
+        if let Some(ejection) = ejection {
+            ejection.tell(&plan.seats);
+        }
+    }
+
+    /// The cookie to set on a response of that endpoint, where sessions are sticky and the request did not come with it.
+    pub fn sticky_cookie(&self, source: &KeySource<'_>, endpoint: &Endpoint, tls: bool) -> Option<HeaderValue> {
+        let sticky = self.choice.plan().sticky.as_ref()?;
+        let place = self.pools.iter().position(|pool| std::ptr::eq(&**pool.endpoint(), endpoint))?;
+        sticky.set(source, place, tls)
+    }
+
+    /// Whether sessions are sticky.
+    pub fn is_sticky(&self) -> bool {
+        self.choice.plan().sticky.is_some()
     }
 
     /// Chooses likewise, and counts the exchange in on the endpoint, which has room for it; it counts as tried from now on. Where `again`,

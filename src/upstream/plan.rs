@@ -6,7 +6,7 @@ use super::balance::{Maglev, Shares, seed};
 use super::candidates::{Rules, Seat, UNIT};
 use super::group::Member;
 use super::sticky::Stickiness;
-use crate::config::model::{Balance, HashOn, Upstream};
+use crate::config::model::{Balance, HashOn, Outlier, Upstream};
 
 /// An upstream's seats and the way one of them is chosen.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Plan {
     pub method: Method,
     /// Keeps clients where they are.
     pub sticky: Option<Stickiness>,
+    /// When an endpoint is kept out for what its exchanges came to.
+    pub outlier: Outlier,
     /// Who is chosen from as long as nothing is to be said of anybody, as weights and by share.
     pub(super) front: (Box<[u32]>, Shares),
     /// How many are no backups.
@@ -93,7 +95,14 @@ impl Plan {
             }
         };
         let primaries = seats.iter().filter(|seat| !seat.backup).count();
-        Self { front: front(&seats), primaries, seats, rules, method, sticky }
+        Self { front: front(&seats), primaries, seats, rules, method, sticky, outlier: upstream.outlier.clone() }
+    }
+}
+
+impl Plan {
+    /// Whether all endpoints get the same kind of requests. Where a key or a cookie chooses they do not.
+    pub fn is_comparable(&self) -> bool {
+        self.sticky.is_none() && !matches!(self.method, Method::Hash { .. } | Method::Maglev { .. })
     }
 }
 

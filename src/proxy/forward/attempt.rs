@@ -41,6 +41,8 @@ pub(super) struct Attempt {
     pub(super) connected: Option<Instant>,
     /// Whether the connection had carried an exchange before.
     pub(super) reused: bool,
+    /// When it began.
+    pub(super) begun: Instant,
     /// Whether it must be a new one.
     pub(super) fresh: bool,
 }
@@ -48,18 +50,25 @@ pub(super) struct Attempt {
 impl Attempt {
     /// Where an endpoint was taken.
     pub(super) fn at((pool, in_flight): (&Rc<Pool>, InFlight)) -> Self {
-        Self { pool: pool.clone(), in_flight: Some(in_flight), connected: None, reused: false, fresh: false }
+        Self {
+            pool: pool.clone(),
+            in_flight: Some(in_flight),
+            connected: None,
+            reused: false,
+            begun: Instant::now(),
+            fresh: false,
+        }
     }
 
     /// At the same endpoint once more, on a new connection.
     pub(super) fn fresh(pool: Rc<Pool>) -> Self {
         let in_flight = Some(InFlight::begin(pool.endpoint()));
-        Self { pool, in_flight, connected: None, reused: false, fresh: true }
+        Self { pool, in_flight, connected: None, reused: false, begun: Instant::now(), fresh: true }
     }
 
     /// Makes it. Dropped before its end, it closes its connection or resets its stream.
     pub(super) async fn run(&mut self, forward: &Forward<'_>, plan: &Plan<'_>) -> Result<Response, Fault> {
-        let end = plan.try_timeout.map(|timeout| Instant::now() + timeout);
+        let end = plan.try_timeout.map(|timeout| self.begun + timeout);
         let timer = forward.task.timer();
         let mut sending = pin!(self.send(forward, plan));
         poll_fn(|cx| match (sending.as_mut().poll(cx), end) {
