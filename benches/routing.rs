@@ -125,6 +125,7 @@ fn route() -> Route {
         upgrades: Vec::new(),
         max_requests: 0,
         codings: Codings::default(),
+        cache: None,
     };
     Route {
         name: "bench".into(),

@@ -7,3 +7,22 @@ pub mod key;
 pub mod policy;
 pub mod status;
 pub mod vary;
+
+mod caching;
+
+mod content;
+mod entry;
+
+pub mod purge;
+pub mod store;
+
+mod budget;
+pub mod fill;
+pub mod flight;
+
+pub mod serve;
+
+pub use caching::Caching;
+pub use content::Content;
+pub use entry::{Contents, Entry, Variant};
+pub use store::{Limits, Size, Slot, Store};

@@ -3,6 +3,7 @@
 //! A new key is one entry here and the line in `lower` that reads it; a test finds the one that lacks the other.
 
 mod balance;
+mod cache;
 mod health;
 mod listener;
 mod route;
@@ -13,6 +14,7 @@ use super::kind::Default::{Absent, Boolean, Required, Text};
 use super::kind::{Key, Kind, Section};
 use super::model::{LogFormat, LogLevel};
 use super::words::words;
+use cache::CACHE;
 use listener::LISTENER;
 pub(super) use route::ACTIONS;
 use route::{DEFAULTS, ROUTE};
@@ -53,6 +55,7 @@ pub(super) static ROOT: Section = Section {
             "Health, metrics and state on an address of their own; absent: off.",
         ),
         Key::new("log", Kind::Table(&LOG), Absent, "The program's own log and the access log."),
+        Key::new("cache", Kind::Table(&CACHE), Absent, "The HTTP cache of all routes that have `cache`."),
         Key::new("listeners", Kind::Named(&LISTENER), Required, "Where clients connect."),
         Key::new("upstreams", Kind::Named(&UPSTREAM), Absent, "Named groups of endpoints."),
         Key::new(

@@ -3,6 +3,7 @@
 //! A value that could not be read leaves a gap or a default behind. That never gets out: with one error there is no model.
 
 mod balance;
+mod cache;
 mod check;
 mod compress;
 mod health;
@@ -32,10 +33,12 @@ pub(super) fn lower<'a>(scope: &'a Scope<'a>, table: &'a Table) -> Model {
     let listeners = Names::of(&root, "listeners");
     let upstreams = Names::of(&root, "upstreams");
     let defaults = root.section("defaults");
+    let nothing = Table::default();
     let model = Model {
         server: server(&root),
         admin: admin(&root),
         log: log(&root),
+        cache: cache::cache(&section_or_empty(&root, "cache", &nothing)),
         listeners: listener::listeners(&root),
         upstreams: upstream::upstreams(&root),
         routes: route::routes(

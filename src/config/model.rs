@@ -3,8 +3,10 @@
 //! Durations that are `None` are switched off (`"off"` or `"0s"` in the file). Sizes are octets.
 
 mod balance;
+mod cache;
 mod compress;
 mod health;
+mod log;
 mod rules;
 mod traffic;
 
@@ -18,8 +20,10 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use regex::Regex;
 
 pub use balance::*;
+pub use cache::*;
 pub use compress::*;
 pub use health::{Health, HealthProbe, HttpProbe, StatusRange};
+pub use log::*;
 pub use rules::{HeaderRules, Rewrite};
 pub use traffic::*;
 
@@ -32,6 +36,8 @@ pub struct Model {
     pub admin: Option<Admin>,
     /// `[log]`
     pub log: Log,
+    /// `[cache]`
+    pub cache: Cache,
     /// `[listeners.*]`, in the order of the file
     pub listeners: Vec<Listener>,
     /// `[upstreams.*]`, in the order of the file
@@ -61,67 +67,6 @@ pub struct Server {
 pub struct Admin {
     /// `address`
     pub address: ListenAddress,
-}
-
-/// `[log]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
-    /// `level`: off, error, warn, info, debug, trace
-    pub level: LogLevel,
-    /// `format` of the program's own log on stderr
-    pub format: LogFormat,
-    /// `access`
-    pub access: AccessSink,
-    /// `access_format`
-    pub access_format: AccessFormat,
-}
-
-/// `log.level`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// Nothing.
-    Off,
-    /// What broke.
-    Error,
-    /// What will break.
-    Warn,
-    /// What changed (default).
-    Info,
-    /// For developers.
-    Debug,
-    /// Everything.
-    Trace,
-}
-
-/// `log.format`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One readable line an event (default).
-    Text,
-    /// One JSON object an event.
-    Json,
-}
-
-/// `log.access`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccessSink {
-    /// `"off"`
-    Off,
-    /// `"stdout"` (default)
-    Stdout,
-    /// A file's path; reopened on SIGUSR1
-    File(PathBuf),
-}
-
-/// `log.access_format`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccessFormat {
-    /// `"json"` (default)
-    Json,
-    /// `"combined"`: the Apache format
-    Combined,
-    /// Anything with a `{field}` in it: a template, checked when the config is read
-    Template(String),
 }
 
 /// Where a listener or the admin address binds.
@@ -582,4 +527,6 @@ pub struct Policies {
     pub max_requests: usize,
     /// `compress`, `decompress_request`, `decompress_response`
     pub codings: Codings,
+    /// `cache`; none: off
+    pub cache: Option<CachePolicy>,
 }

@@ -21,5 +21,5 @@ pub mod structured;
 pub mod trust;
 
 pub use body::{Body, BodyError, BodyStream, Frame, Length};
-pub use headers::Headers;
+pub use headers::{Headers, SharedFields};
 pub use message::{Interim, Request, Response, Scheme, Target, Text, Upgrade};

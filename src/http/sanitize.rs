@@ -5,14 +5,17 @@
 //! path is made clean. `Content-Length` stays only where it says the same as the body, or where it describes a body that is not there
 //! (HEAD, 304); a writer takes the framing from the body.
 
+mod clean;
+
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, COOKIE, HOST, TE};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 
+pub use self::clean::{CleanRequest, CleanResponse};
 use super::hop::{self, Nominated};
-use super::path::{self, BadPath};
+use super::path;
 pub use super::refusal::{BadResponse, Refusal};
-use super::{Body, BodyError, Headers, Interim, Length, Request, Response, Scheme, Target, Text, Upgrade, authority};
+use super::{BodyError, Headers, Interim, Length, Request, Response, Text, Upgrade, authority};
 
 /// What a request may have of everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,120 +37,6 @@ pub struct Refused {
     pub refusal: Refusal,
     /// What was refused, perhaps changed in part.
     pub request: Request,
-}
-
-/// A request that was checked: no hop-by-hop fields, a valid authority or none, a clean path.
-#[derive(Debug)]
-pub struct CleanRequest(Request);
-
-impl CleanRequest {
-    /// Read access to all of it.
-    pub fn request(&self) -> &Request {
-        &self.0
-    }
-
-    /// Method.
-    pub fn method(&self) -> &Method {
-        &self.0.method
-    }
-
-    /// Fields.
-    pub fn headers(&self) -> &Headers {
-        &self.0.headers
-    }
-
-    /// Fields, to change. `Host` is not among them; hop-by-hop fields are not to come back.
-    pub fn headers_mut(&mut self) -> &mut Headers {
-        &mut self.0.headers
-    }
-
-    /// Path and query.
-    pub fn target(&self) -> &Target {
-        &self.0.target
-    }
-
-    /// Another target, made clean like the first one.
-    ///
-    /// # Errors
-    /// [`BadPath`]; the old target stays.
-    pub fn set_target(&mut self, target: Target) -> Result<(), BadPath> {
-        self.0.target = path::clean(target)?;
-        Ok(())
-    }
-
-    /// Host and port in lower case; empty where HTTP/1.0 named none.
-    pub fn authority(&self) -> &Text {
-        &self.0.authority
-    }
-
-    /// Another authority; `false`, and nothing changes, where it is none.
-    pub fn set_authority(&mut self, authority: Text) -> bool {
-        let clean = authority::clean(authority);
-        let valid = clean.is_some();
-        self.0.authority = clean.unwrap_or_else(|| std::mem::take(&mut self.0.authority));
-        valid
-    }
-
-    /// Scheme.
-    pub fn scheme(&self) -> Scheme {
-        self.0.scheme
-    }
-
-    /// Another scheme, as a trusted proxy said.
-    pub fn set_scheme(&mut self, scheme: Scheme) {
-        self.0.scheme = scheme;
-    }
-
-    /// The switch of protocol that the client asks for; `None` takes it back.
-    pub fn upgrade_mut(&mut self) -> &mut Option<Upgrade> {
-        &mut self.0.upgrade
-    }
-
-    /// The body, to read or to replace; a `Content-Length` that is no longer true has to go.
-    pub fn body_mut(&mut self) -> &mut Body {
-        &mut self.0.body
-    }
-
-    /// The parts, to write them onto a connection.
-    pub fn into_request(self) -> Request {
-        self.0
-    }
-}
-
-/// A response that was checked: no hop-by-hop fields, and no length that is not its body's.
-#[derive(Debug)]
-pub struct CleanResponse(Response);
-
-impl CleanResponse {
-    /// Read access to all of it.
-    pub fn response(&self) -> &Response {
-        &self.0
-    }
-
-    /// Status.
-    pub fn status(&self) -> StatusCode {
-        self.0.status
-    }
-
-    /// Fields.
-    pub fn headers(&self) -> &Headers {
-        &self.0.headers
-    }
-
-    /// Fields, to change; hop-by-hop fields are not to come back.
-    pub fn headers_mut(&mut self) -> &mut Headers {
-        &mut self.0.headers
-    }
-
-    /// The body, to read or to replace; a `Content-Length` that is no longer true has to go.
-    pub fn body_mut(&mut self) -> &mut Body {
-        &mut self.0.body
-    }
-
-    /// The parts, to write them onto a connection.
-    pub fn into_response(self) -> Response {
-        self.0
-    }
 }
 
 /// Checks a request that a codec has read, and takes from it what belongs to the client's connection only.
@@ -355,6 +244,11 @@ pub fn own(mut response: Response) -> CleanResponse {
     CleanResponse(response)
 }
 
+/// A response that was checked before it was stored.
+pub fn stored(response: Response) -> CleanResponse {
+    CleanResponse(response)
+}
+
 /// An interim response, without the fields of the upstream's connection and without a length.
 pub fn interim(mut interim: Interim) -> Interim {
     strip_response(&mut interim.headers, interim.status);
@@ -390,6 +284,7 @@ pub fn trailers(trailers: &mut Headers, limits: Limits) -> Result<(), BodyError>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::{Body, Scheme, Target};
 
     const LIMITS: Limits =
         Limits { max_fields: 128, max_field_size: 8192, max_target_size: 8192, max_head_size: 16384 };

@@ -45,6 +45,50 @@ pub struct Fault {
     pub label: &'static str,
 }
 
+/// Where the answer of an exchange came from, on a route that has a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CacheVerdict {
+    /// From what is stored, fresh.
+    Hit,
+    /// From what is stored although it is stale.
+    Stale,
+    /// From what is stored, after the upstream said that it is still good.
+    Validated,
+    /// From the upstream.
+    Miss,
+    /// From the upstream; the cache was not asked.
+    Bypass,
+}
+
+impl CacheVerdict {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 5] = [Self::Hit, Self::Stale, Self::Validated, Self::Miss, Self::Bypass];
+
+    /// The word in logs and metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Stale => "stale",
+            Self::Validated => "validated",
+            Self::Miss => "miss",
+            Self::Bypass => "bypass",
+        }
+    }
+}
+
+/// What the cache did with an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheFacts {
+    /// Where the answer came from.
+    pub verdict: CacheVerdict,
+    /// Why it was not simply a hit, or why it was not stored.
+    pub reason: Option<&'static str>,
+    /// Seconds since the upstream made what was served, where that came from the store.
+    pub age: Option<u32>,
+    /// Whether it waited for the fetch of another exchange.
+    pub collapsed: bool,
+}
+
 /// What was agreed in the TLS handshake of the client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TlsFacts {
@@ -121,6 +165,8 @@ pub struct Exchange {
     pub upgraded: bool,
     /// Whether the whole response was written.
     pub complete: bool,
+    /// What the cache did with it, on a route that has one.
+    pub cache: Option<CacheFacts>,
     /// Why it failed, where it did.
     pub fault: Option<Fault>,
 }
@@ -159,6 +205,7 @@ impl Exchange {
             reused: false,
             upgraded: false,
             complete: false,
+            cache: None,
             fault: None,
         }
     }
@@ -189,6 +236,6 @@ mod tests {
     #[test]
     fn it_stays_small() {
         // One cache line more is a cost on every request; what needs more room should be a shared slice.
-        assert!(size_of::<Exchange>() <= 464, "{}", size_of::<Exchange>());
+        assert!(size_of::<Exchange>() <= 488, "{}", size_of::<Exchange>());
     }
 }

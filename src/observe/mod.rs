@@ -15,7 +15,7 @@ mod clock;
 mod escape;
 
 pub use clock::rfc3339;
-pub use exchange::{Exchange, Fault, Side, TlsFacts};
+pub use exchange::{CacheFacts, CacheVerdict, Exchange, Fault, Side, TlsFacts};
 pub use names::{Ids, ListenerId, Names, RouteId, UpstreamId};
 pub use observer::Observer;
 pub use retries::{Cause, Causes, NotRetried};

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::client::Client;
 use super::fault::Fault;
-use super::forward;
+use super::forward::Forward;
 use super::pipeline::values;
 use super::ticket::Ticket;
 use super::worker::World;
@@ -15,15 +15,22 @@ use crate::http::{Response, Target};
 use crate::snapshot::{Action, Route};
 use crate::wire::Task;
 
-/// Does it.
-pub(super) async fn act(
-    client: &Client,
-    world: &World,
-    route: &Route,
-    request: CleanRequest,
-    ticket: &mut Ticket,
-    task: &Task,
-) -> Result<CleanResponse, Fault> {
+/// Where a request is answered.
+pub(super) enum Destination<'a> {
+    /// By this program: [`act`].
+    Here,
+    /// By an upstream.
+    Upstream(Forward<'a>),
+}
+
+/// Where the route's action has it answered.
+pub(super) fn find<'a>(
+    client: &'a Client,
+    world: &'a World,
+    route: &'a Route,
+    request: &CleanRequest,
+    (ticket, task): (&Ticket, &'a Task),
+) -> Result<Destination<'a>, Fault> {
     let place = match &route.action {
         Action::Upstream(place) => *place,
         Action::Split(split) => {
@@ -31,15 +38,21 @@ pub(super) async fn act(
             let source = KeySource { client: ticket.exchange.client, target, headers: request.headers() };
             split.choose(&source, client.worker.random()).ok_or(Fault::NoEndpoint)?
         }
-        Action::Redirect(redirect) => {
-            let response = redirect.respond(&values(&ticket.exchange)).map_err(Fault::Filter)?;
-            return Ok(sanitize::own(response));
-        }
-        Action::Respond(respond) => return Ok(sanitize::own(respond.respond())),
-        Action::Files(files) => return serve_file(files, request, ticket).await,
+        Action::Redirect(_) | Action::Respond(_) | Action::Files(_) => return Ok(Destination::Here),
     };
-    let forward = forward::Forward { client, world, route, place, task };
-    forward.run(request, ticket).await
+    Ok(Destination::Upstream(Forward { client, world, route, place, task }))
+}
+
+/// Answers without an upstream.
+pub(super) async fn act(route: &Route, request: CleanRequest, ticket: &mut Ticket) -> Result<CleanResponse, Fault> {
+    match &route.action {
+        Action::Redirect(redirect) => {
+            Ok(sanitize::own(redirect.respond(&values(&ticket.exchange)).map_err(Fault::Filter)?))
+        }
+        Action::Respond(respond) => Ok(sanitize::own(respond.respond())),
+        Action::Files(files) => serve_file(files, request, ticket).await,
+        Action::Upstream(_) | Action::Split(_) => Err(Fault::NoEndpoint),
+    }
 }
 
 /// A file by the rewritten path; redirects that the folder makes are by the target that the client knows.

@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use super::pipeline;
 use super::worker::Worker;
-use crate::http::Request;
 use crate::http::forwarded::PerConnection;
+use crate::http::trust::Trusted;
+use crate::http::{Request, Scheme};
 use crate::observe::ListenerId;
 use crate::snapshot::Listener;
 use crate::tls::Session;
@@ -39,6 +40,12 @@ impl Client {
     ) -> Self {
         let forwarding = PerConnection::new(peer.map(|peer| peer.ip()), listener.scheme(), &listener.trusted);
         Self { worker, listener: listener.id, peer, local, tls, forwarding }
+    }
+
+    /// Nobody: what the program asks by itself, for whoever comes next.
+    pub fn nobody(worker: Rc<Worker>, listener: ListenerId) -> Self {
+        let forwarding = PerConnection::new(None, Scheme::Http, &Trusted::default());
+        Self { worker, listener, peer: None, local: None, tls: None, forwarding }
     }
 }
 

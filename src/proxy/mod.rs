@@ -5,6 +5,7 @@ pub mod pipeline;
 mod entry;
 
 mod action;
+mod cached;
 mod forward;
 mod upgrade;
 

@@ -4,12 +4,13 @@
 
 use std::time::SystemTime;
 
+use super::action::Destination;
 use super::client::Client;
 use super::entry::{self, admit, check_authority, find_route, identify, sanitise};
 use super::fault::Fault;
 use super::ticket::Ticket;
 use super::worker::World;
-use super::{action, respond};
+use super::{action, cached, respond};
 use crate::filter::{Asked, Values, Verdict};
 use crate::http::sanitize::{self, CleanRequest, CleanResponse};
 use crate::http::{Request, Response};
@@ -44,9 +45,16 @@ async fn steps(
     let route = find_route(world, place, &request, &identity, ticket)?;
     admit(route, &mut request, ticket)?;
     let asked = ask_codings(route, &mut request)?;
+    let noted = cached::note(route, &request);
     let mut response = match filter_request(route, &mut request, &ticket.exchange)? {
         Some(response) => response,
-        None => action::act(client, world, route, request, ticket, task).await?,
+        None => match action::find(client, world, route, &request, (ticket, task))? {
+            Destination::Here => action::act(route, request, ticket).await?,
+            Destination::Upstream(forward) => match noted {
+                Some(target) => cached::run(forward, request, target, ticket).await?,
+                None => forward.run(request, ticket).await?,
+            },
+        },
     };
     filter_response(route, &mut response, &ticket.exchange)?;
     settle_codings(client, route, asked, &mut response, ticket);

@@ -34,12 +34,41 @@ pub(super) struct Ticket {
     ended: bool,
 }
 
+/// Places at an upstream, given up in this order.
+pub(super) struct Places {
+    _in_flight: Option<InFlight>,
+    _stay: Option<Stay>,
+}
+
 impl Ticket {
     pub(super) fn new(exchange: Exchange, accept: Option<HeaderValue>, worker: &Rc<Worker>, task: Task) -> Box<Self> {
         let worker = worker.clone();
         worker.observer.begun(exchange.listener);
         let (in_flight, stay, token, admitted, packed) = (None, None, None, None, None);
         Box::new(Self { exchange, accept, worker, task, in_flight, stay, token, admitted, packed, ended: false })
+    }
+
+    /// For what the program asks by itself: it is no exchange of a client, and is not counted as one.
+    pub(super) fn unseen(exchange: Exchange, worker: &Rc<Worker>, task: Task) -> Box<Self> {
+        let worker = worker.clone();
+        let (in_flight, stay, token, admitted) = (None, None, None, None);
+        Box::new(Self {
+            exchange,
+            accept: None,
+            worker,
+            task,
+            in_flight,
+            stay,
+            token,
+            admitted,
+            packed: None,
+            ended: true,
+        })
+    }
+
+    /// Its places at the upstream, for what is still to come from there; dropped, they are free.
+    pub(super) fn leave_upstream(&mut self) -> Places {
+        Places { _in_flight: self.in_flight.take(), _stay: self.stay.take() }
     }
 
     /// Notes a fault: whose, and its word.

@@ -41,6 +41,7 @@ pub(crate) fn policies() -> Policies {
         upgrades: Vec::new(),
         max_requests: 0,
         codings: Codings::default(),
+        cache: None,
     }
 }
 

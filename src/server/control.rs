@@ -28,6 +28,8 @@ use crate::upstream::{Endpoint, Moment, Probes, resolve};
 const LOOK: Duration = Duration::from_millis(500);
 /// How often the names of endpoints are looked up again.
 const RESOLVE: Duration = Duration::from_secs(10);
+/// How often the cache does what it has put off.
+const MAINTAIN: Duration = Duration::from_millis(100);
 /// How long a reload waits for the workers to have seen it.
 const SEEN: Duration = Duration::from_secs(2);
 
@@ -170,8 +172,15 @@ impl Control {
     async fn serve(mut self, mut signals: Signals) -> ExitCode {
         let mut look = tokio::time::interval(LOOK);
         let mut names = tokio::time::interval_at(tokio::time::Instant::now() + RESOLVE, RESOLVE);
+        let mut maintain = tokio::time::interval(MAINTAIN);
+        maintain.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                _ = maintain.tick() => {
+                    if let Some(store) = &self.cell.load().cache {
+                        store.maintain();
+                    }
+                }
                 _ = signals.reload.recv() => drop(self.reload("signal").await),
                 _ = signals.reopen.recv() => {
                     self.access_log.reopen();

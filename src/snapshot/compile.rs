@@ -1,9 +1,11 @@
 //! From a model to a snapshot. What stayed the same since the snapshot in force is carried over by identity.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use super::{Action, Admission, Listener, Route, Snapshot};
+use crate::cache::{Caching, Limits, Store};
 use crate::config::model::{self, Model};
 use crate::files::Files;
 use crate::filter::{Codings, Filters, Redirect, Respond};
@@ -59,7 +61,17 @@ pub fn compile(
     let router = Router::compile(&model.routes, model.listeners.len());
     let generation = previous.map_or(1, |previous| previous.generation + 1);
     let tells_destination = model.upstreams.iter().any(|upstream| upstream.proxy_protocol.is_some());
-    Ok(Snapshot { generation, tells_destination, router, listeners, routes, upstreams, ids, model })
+    let cache = store(&model, &routes, previous);
+    Ok(Snapshot { generation, cache, tells_destination, router, listeners, routes, upstreams, ids, model })
+}
+
+/// The store in force, unless its size changes. Without a route that uses it there is none.
+fn store(model: &Model, routes: &[Route], previous: Option<&Snapshot>) -> Option<Arc<Store>> {
+    let limits = Limits { memory: model.cache.memory, variants: model.cache.max_variants };
+    let before = previous.and_then(|previous| previous.cache.as_ref());
+    let used = routes.iter().any(|route| route.cache.is_some());
+    let seed = || RandomState::new().hash_one(limits.memory);
+    used.then(|| before.filter(|store| store.limits() == limits).cloned().unwrap_or_else(|| Store::new(limits, seed())))
 }
 
 impl CompileProblem {
@@ -215,6 +227,7 @@ fn routes(model: &Model, previous: Option<&Snapshot>, ids: &Ids, problems: &mut 
             max_body: policies.max_body,
             upgrades: policies.upgrades.clone(),
             max_requests: policies.max_requests,
+            cache: Caching::compile(route, &model.upstreams, &model.cache).map(Box::new),
             admission: known.unwrap_or_else(|| Admission::new(route.name.clone())),
         });
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Admission;
+use crate::cache::Caching;
 use crate::files::Files;
 use crate::filter::{Codings, Filters, Redirect, Respond};
 use crate::observe::RouteId;
@@ -30,6 +31,8 @@ pub struct Route {
     pub upgrades: Vec<String>,
     /// Exchanges at the same time; 0 is no limit, and nothing is counted.
     pub max_requests: usize,
+    /// What it stores of what upstreams answer; none: nothing.
+    pub cache: Option<Box<Caching>>,
     /// Counts them.
     pub admission: Arc<Admission>,
 }

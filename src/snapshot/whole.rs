@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Listener, Route};
+use crate::cache::Store;
 use crate::config::model::Model;
 use crate::observe::{Ids, ListenerId, UpstreamId};
 use crate::routing::Router;
@@ -23,6 +24,8 @@ pub struct Snapshot {
     pub routes: Vec<Route>,
     /// In the order of the config.
     pub upstreams: Vec<Seed>,
+    /// What is stored; none where no route has `cache`.
+    pub cache: Option<Arc<Store>>,
     /// Whether some upstream is told by a PROXY header where the client connected to.
     pub tells_destination: bool,
     /// The numbers of the names, for the metrics.

@@ -179,6 +179,7 @@ impl Scene<'_> {
             upgrades,
             max_requests,
             codings: model::Codings { compress, decompress_request, decompress_response },
+            cache,
         } = &route.policies;
         let forwards = matches!(route.action, Action::Upstream(_) | Action::Split(_));
         let mut steps = Vec::new();
@@ -200,6 +201,7 @@ impl Scene<'_> {
         step(forwards && !upgrades.is_empty(), "upgrades", upgrades.join(", "));
         step(true, "timeout", format!("{} for the whole exchange", words::duration(*timeout)));
         step(true, "max_body", words::limit(*max_body));
+        step(forwards && cache.is_some(), "cache", "what the origin allows to be stored".to_owned());
         step(*max_requests > 0, "max_requests", format!("{max_requests} at the same time"));
         step(
             compress.is_some(),

@@ -1,5 +1,6 @@
 //! `[[routes]]` and what is in it; `[defaults]`.
 
+use super::cache::ROUTE_CACHE;
 use super::{HASH_ON, HEADER_NAME, HOST, METHOD, NAME, PATH_TEXT, REGEX, TEMPLATE, TEXT, TYPE};
 use crate::config::kind::Default::{Absent, Boolean, Integer, Required, Text, Texts};
 use crate::config::kind::{Key, Kind, Section};
@@ -145,6 +146,13 @@ static POLICIES: &[Key] = &[
         Boolean(false),
         "Take gzip, br or zstd from responses for clients that do not take it.",
     ),
+    Key::new(
+        "cache",
+        Kind::Either(&[Kind::Boolean, Kind::Table(&ROUTE_CACHE)]),
+        Boolean(false),
+        "Store what the origin allows to be stored, and answer from it.",
+    )
+    .example("true"),
 ];
 
 /// One of `split`

@@ -25,6 +25,7 @@ pub(super) fn policies(at: &Fields<'_>, path: &PathMatch) -> Policies {
         upgrades: at.list("upgrades", scalar::upgrade),
         max_requests: at.count("max_requests"),
         codings: compress::codings(at),
+        cache: super::cache::policy(at),
     }
 }
 

@@ -61,9 +61,9 @@ fn keys() {
                 "the keys here are level, format, access and access_format",
             ),
             (
-                "[[routes]]\nname = \"x\"\ncache = true\nupstream = \"good\"\npath = \"/x\"",
+                "[[routes]]\nname = \"x\"\nkache = true\nupstream = \"good\"\npath = \"/x\"",
                 (3, 1),
-                "routes.x.cache",
+                "routes.x.kache",
                 "no key",
                 "",
             ),

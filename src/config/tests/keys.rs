@@ -86,7 +86,7 @@ fn inner(kind: &Kind) -> Option<(&'static str, &'static Section)> {
         Kind::Named(section) if section.key("endpoints").is_some() => Some((".api", section)),
         Kind::Named(section) => Some((".web", section)),
         Kind::Table(section) | Kind::Repeated(section) | Kind::List(Kind::Table(section)) => Some(("", section)),
-        Kind::List(Kind::Either(kinds)) => kinds.iter().find_map(inner),
+        Kind::Either(kinds) | Kind::List(Kind::Either(kinds)) => kinds.iter().find_map(inner),
         _ => None,
     }
 }

@@ -71,6 +71,10 @@ in json:
     Retries "retries"
     NotRetried "not_retried"
     Reused "reused"
+    Cache "cache"
+    CacheReason "cache_reason"
+    CacheAge "cache_age"
+    Collapsed "cache_collapsed"
     Fault "fault"
     Side "side"
     Referer "referer"
@@ -161,6 +165,16 @@ impl Field {
             Self::NotRetried => exchange.not_retried.map_or(Value::Absent, |why| Value::Own(why.label().as_bytes())),
             Self::Reused if asked => Value::Bool(exchange.reused),
             Self::Reused => Value::Absent,
+            Self::Cache => exchange.cache.map_or(Value::Absent, |cache| Value::Own(cache.verdict.label().as_bytes())),
+            Self::CacheReason => {
+                let reason = exchange.cache.and_then(|cache| cache.reason);
+                reason.map_or(Value::Absent, |reason| Value::Own(reason.as_bytes()))
+            }
+            Self::CacheAge => {
+                exchange.cache.and_then(|cache| cache.age).map_or(Value::Absent, |age| Value::Number(age.into()))
+            }
+            Self::Collapsed if exchange.cache.is_some_and(|cache| cache.collapsed) => Value::Bool(true),
+            Self::Collapsed => Value::Absent,
             Self::Fault => exchange.fault.map_or(Value::Absent, |fault| Value::Own(fault.label.as_bytes())),
             Self::Side => exchange.fault.map_or(Value::Absent, |fault| Value::Own(fault.side.as_str().as_bytes())),
             Self::Referer => exchange.referer.as_ref().map_or(Value::Absent, |value| Value::Foreign(value.as_bytes())),

@@ -18,7 +18,7 @@ use crate::http::negotiate::Coding;
 use crate::http::{Scheme, Text};
 use crate::observe::clock::Clock;
 use crate::observe::metrics::Metrics;
-use crate::observe::{Cause, Exchange, ListenerId, NotRetried, Side, TlsFacts};
+use crate::observe::{CacheFacts, CacheVerdict, Cause, Exchange, ListenerId, NotRetried, Side, TlsFacts};
 
 const WAIT: Duration = Duration::from_secs(20);
 
@@ -70,6 +70,8 @@ fn full(metrics: &Metrics) -> (Exchange, Instant) {
     exchange.retries.push(Cause::Connect);
     exchange.retries.push(Cause::Status503);
     exchange.not_retried = Some(NotRetried::Budget);
+    exchange.cache =
+        Some(CacheFacts { verdict: CacheVerdict::Miss, reason: Some("vary_miss"), age: Some(7), collapsed: true });
     exchange.encoding = Some(Coding::Br);
     exchange.plain_bytes = 7_000;
     exchange.reused = true;
@@ -109,6 +111,7 @@ fn a_json_line_has_every_fact() {
         "authority": "example.com", "target": "/a?b=\"c\"", "protocol": "h2", "status": 502, "request_bytes": 12,
         "response_bytes": 3456, "encoding": "br", "plain_bytes": 7000, "duration_ms": 1234.567, "connect_ms": 1.002, "first_byte_ms": 20.5, "attempts": 3,
         "queued_ms": 2.5, "retries": "connect,503", "not_retried": "budget",
+        "cache": "miss", "cache_reason": "vary_miss", "cache_age": 7, "cache_collapsed": true,
         "reused": true, "fault": "reset", "side": "upstream", "referer": "https://example.com/",
         "user_agent": "curl \u{ff} \"8\"", "tls_version": "TLSv1.3", "tls_cipher": "TLS13_AES_128_GCM_SHA256",
         "tls_resumed": true, "upgraded": true, "complete": true,

@@ -8,7 +8,7 @@ use super::compression::{self, Uncompressed};
 use super::exposition::{Exposition, Kind, Label, Seconds};
 use super::worker::{Handshake, Refused, listener, route, upstream};
 use super::{Metrics, Process, Totals};
-use crate::observe::{Cause, NotRetried};
+use crate::observe::{CacheVerdict, Cause, NotRetried};
 
 /// What clients and upstreams did.
 pub(super) fn traffic(out: &mut Exposition, totals: &Totals) {
@@ -17,6 +17,7 @@ pub(super) fn traffic(out: &mut Exposition, totals: &Totals) {
     connections(out, totals);
     upstreams(out, totals);
     compressed(out, totals);
+    cache(out, totals);
     let mut faults =
         out.family("tidegate_faults_total", Kind::Counter, "Failed exchanges by whose fault it was and why.");
     for ((side, fault), count) in &totals.faults {
@@ -45,6 +46,34 @@ fn requests(out: &mut Exposition, totals: &Totals) {
         for ((listener, route), cells) in &totals.routes {
             family.sample(&[("listener", listener), ("route", route)], cells[place]);
         }
+    }
+}
+
+fn cache(out: &mut Exposition, totals: &Totals) {
+    let used = |cells: &[u64; route::CELLS]| cells[route::CACHE..route::CACHE_BYTES].iter().any(|count| *count > 0);
+    let routes = || totals.routes.iter().filter(|(_, cells)| used(cells));
+    let help = "Exchanges on routes with a cache, by where the answer came from.";
+    let mut family = out.family("tidegate_cache_requests_total", Kind::Counter, help);
+    for ((listener, route), cells) in routes() {
+        for verdict in CacheVerdict::ALL {
+            let labels = [("listener", &**listener), ("route", &**route), ("verdict", verdict.label())];
+            family.sample(&labels, cells[route::CACHE + verdict as usize]);
+        }
+    }
+    let counters = [
+        ("tidegate_cache_bytes_total", route::CACHE_BYTES, "Octets of response bodies that came from the cache."),
+        ("tidegate_cache_collapsed_total", route::COLLAPSED, "Exchanges that waited for the fetch of another one."),
+    ];
+    for (name, place, help) in counters {
+        let mut family = out.family(name, Kind::Counter, help);
+        for ((listener, route), cells) in routes() {
+            family.sample(&[("listener", listener), ("route", route)], cells[place]);
+        }
+    }
+    let help = "Why the cache did not simply answer, or did not store.";
+    let mut family = out.family("tidegate_cache_reasons_total", Kind::Counter, help);
+    for ((verdict, reason), count) in &totals.cache_reasons {
+        family.sample(&[("verdict", verdict), ("reason", reason)], count);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use http::{StatusCode, Version};
 
 use super::*;
-use crate::observe::{Cause, Exchange, Ids, ListenerId, RouteId, Side, UpstreamId};
+use crate::observe::{CacheFacts, CacheVerdict, Cause, Exchange, Ids, ListenerId, RouteId, Side, UpstreamId};
 
 fn names(names: &[&str]) -> Vec<Arc<str>> {
     names.iter().map(|name| Arc::from(*name)).collect()
@@ -102,6 +102,8 @@ fn busy() -> (Arc<Metrics>, WorkerMetrics) {
         for version in [Version::HTTP_10, Version::HTTP_11, Version::HTTP_2] {
             let (mut exchange, now) = ended(&ids, status, u64::from(status) * 300);
             exchange.version = version;
+            exchange.cache =
+                Some(CacheFacts { verdict: CacheVerdict::Miss, reason: Some("miss"), age: None, collapsed: true });
             exchange.fail(Side::Upstream, "refused");
             worker.begun(exchange.listener);
             worker.ended(&exchange, now);

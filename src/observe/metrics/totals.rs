@@ -17,6 +17,8 @@ pub struct Totals {
     pub(crate) upstreams: BTreeMap<Arc<str>, [u64; upstream::CELLS]>,
     pub(crate) faults: BTreeMap<(&'static str, &'static str), u64>,
     pub(crate) compression: [u64; compression::CELLS],
+    /// By verdict and reason.
+    pub(crate) cache_reasons: BTreeMap<(&'static str, &'static str), u64>,
 }
 
 /// What one route has done, on all listeners.
@@ -65,6 +67,9 @@ impl Totals {
                 sum(routes, &mut totals.routes, |id| Some((listener.clone(), names.routes.get(id)?.clone())));
             }
             worker.compression.sum_into(&mut totals.compression);
+            for ((verdict, reason), count) in worker.cache_reasons.iter() {
+                *totals.cache_reasons.entry((verdict.label(), reason)).or_default() += count;
+            }
             for (fault, count) in worker.faults.iter() {
                 *totals.faults.entry((fault.side.as_str(), fault.label)).or_default() += count;
             }

@@ -11,7 +11,7 @@ use http::{StatusCode, Version};
 
 use super::cells::{Cells, HISTOGRAM, Slots};
 use super::compression::{self, Uncompressed};
-use crate::observe::{Cause, Exchange, Fault, ListenerId, NotRetried, RouteId, UpstreamId};
+use crate::observe::{CacheFacts, CacheVerdict, Cause, Exchange, Fault, ListenerId, NotRetried, RouteId, UpstreamId};
 
 /// Why a connection was closed before it was served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,13 @@ pub(crate) mod route {
     pub(crate) const REQUEST_BYTES: usize = CLASSES.len() * PROTOCOLS.len();
     pub(crate) const RESPONSE_BYTES: usize = REQUEST_BYTES + 1;
     pub(crate) const DURATION: usize = RESPONSE_BYTES + 1;
-    pub(crate) const CELLS: usize = DURATION + super::HISTOGRAM;
+    /// One for each verdict of the cache.
+    pub(crate) const CACHE: usize = DURATION + super::HISTOGRAM;
+    /// Octets of response bodies that came from the cache.
+    pub(crate) const CACHE_BYTES: usize = CACHE + super::CacheVerdict::ALL.len();
+    /// Exchanges that waited for the fetch of another one.
+    pub(crate) const COLLAPSED: usize = CACHE_BYTES + 1;
+    pub(crate) const CELLS: usize = COLLAPSED + 1;
 }
 
 /// Places in the cells of an upstream.
@@ -113,6 +119,32 @@ pub(crate) struct WorkerCells {
     pub(crate) table: Arc<ArcSwap<Table>>,
     pub(crate) faults: FaultCells,
     pub(crate) compression: Cells<{ compression::CELLS }>,
+    pub(crate) cache_reasons: ReasonCells,
+}
+
+/// Why the cache did not simply answer, by verdict and reason. There are few, and a hit has none.
+#[repr(align(128))]
+pub(crate) struct ReasonCells([(OnceLock<(CacheVerdict, &'static str)>, AtomicU64); REASONS]);
+
+/// More than the cache has; a test of their list would notice.
+const REASONS: usize = 64;
+
+impl Default for ReasonCells {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| (OnceLock::new(), AtomicU64::new(0))))
+    }
+}
+
+impl ReasonCells {
+    fn count(&self, why: (CacheVerdict, &'static str)) {
+        if let Some((_, cell)) = self.0.iter().find(|(place, _)| *place.get_or_init(|| why) == why) {
+            cell.store(cell.load(Relaxed).wrapping_add(1), Relaxed);
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = ((CacheVerdict, &'static str), u64)> {
+        self.0.iter().map_while(|(place, cell)| Some((*place.get()?, cell.load(Relaxed))))
+    }
 }
 
 /// Failed exchanges by fault. There are few faults and they are rare, so a short list is searched.
@@ -221,6 +253,9 @@ impl WorkerMetrics {
             cells.add(route::REQUEST_BYTES, exchange.request_bytes);
             cells.add(route::RESPONSE_BYTES, exchange.response_bytes);
             cells.observe(route::DURATION, exchange.since_start(now));
+            if let Some(facts) = exchange.cache {
+                self.cached(cells, facts, exchange.response_bytes);
+            }
         }
         if let Some(cells) = exchange.upstream.and_then(|upstream| table.upstreams.at(upstream.0)) {
             cells.add(upstream::REQUESTS, 1);
@@ -241,6 +276,19 @@ impl WorkerMetrics {
         }
         if let Some(fault) = exchange.fault {
             self.0.cells.faults.count(fault);
+        }
+    }
+
+    fn cached(&self, cells: &Cells<{ route::CELLS }>, facts: CacheFacts, bytes: u64) {
+        cells.add(route::CACHE + facts.verdict as usize, 1);
+        if !matches!(facts.verdict, CacheVerdict::Miss | CacheVerdict::Bypass) {
+            cells.add(route::CACHE_BYTES, bytes);
+        }
+        if facts.collapsed {
+            cells.add(route::COLLAPSED, 1);
+        }
+        if let Some(reason) = facts.reason {
+            self.0.cells.cache_reasons.count((facts.verdict, reason));
         }
     }
 

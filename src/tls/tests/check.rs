@@ -11,6 +11,7 @@ use crate::config::model::*;
 fn model(listeners: Vec<Listener>, upstreams: Vec<Upstream>, routes: Vec<Route>) -> Model {
     Model {
         server: Server { workers: None, drain_timeout: Duration::ZERO, watch: false, zone: None },
+        cache: crate::config::model::Cache { memory: 1, max_object: 1, max_variants: 1, purge_from: Vec::new() },
         admin: None,
         log: Log {
             level: LogLevel::Off,
@@ -103,6 +104,7 @@ fn route(listeners: Vec<usize>, hosts: &[&str]) -> Route {
             upgrades: Vec::new(),
             max_requests: 0,
             codings: Codings::default(),
+            cache: None,
         },
         place: Place { file: "tidegate.toml".into(), line: 1 },
     }
