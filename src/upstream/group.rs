@@ -98,6 +98,9 @@ impl Upstream {
             let failed = matches!(outcome, Outcome::Failed | Outcome::Answered(500..));
             endpoint.speed.observe(if failed { took.max(FAILURE) } else { took }, Moment::of(now));
         }
+        if let (Some(entrance), Outcome::Answered(_)) = (&self.entrance, &outcome) {
+            entrance.note(took);
+        }
         let ejection = report((&plan.seats, &plan.outlier), endpoint, outcome, took, || Moment::of(now));
         if let Some(ejection) = ejection {
             ejection.tell(&plan.seats);
