@@ -218,7 +218,8 @@ fn a_hundred_reloads_under_load_lose_nothing() {
         files.push(proxy.open_files());
     }
     assert!(load.stop() > 800);
-    // The first reloads fill caches and pools; from then on nothing may grow.
-    assert!(memory[99] < memory[19] + 2048, "resident memory grows, KiB: {memory:?}");
+    // The first reloads fill caches and pools; from then on nothing may grow. The allocator takes memory in steps of 2 MiB, so one
+    // object more may cost a step, and the next thread another.
+    assert!(memory[99] < memory[19] + 3 * 2048, "resident memory grows, KiB: {memory:?}");
     assert!(files[99] <= files[19] + 8, "open files grow: {files:?}");
 }
