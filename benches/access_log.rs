@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
-use tidegate::config::model::{AccessFormat, AccessSink, Log, LogFormat, LogLevel};
+use tidegate::config::model::{AccessFormat, AccessSink, Log};
 use tidegate::http::Text;
 use tidegate::observe::access_log::AccessLog;
+use tidegate::observe::lookout::Lookout;
 use tidegate::observe::metrics::Metrics;
+use tidegate::observe::tracing::Spans;
 use tidegate::observe::{Exchange, Ids, Observer};
 
 #[global_allocator]
@@ -41,15 +43,16 @@ fn main() {
         }
         // The worker's cost is asked for, not the disk's.
         let access = AccessSink::File("/dev/null".into());
-        let log = Log { level: LogLevel::Info, format: LogFormat::Text, access, access_format };
+        let log = Log { access, access_format, ..Log::default() };
         let access_log = AccessLog::start(&log, &metrics).expect("a file for the log");
         let own = access_log.worker();
+        let lookout = Lookout::new(&metrics, &access_log).0.worker(&own);
         report(name, ROUNDS, || own.write(&exchange, Instant::now()));
-        let observer = Observer::new(worker.clone(), own);
+        let observer = Observer::new(worker.clone(), own, lookout, Spans::new().0);
         report("  with counters and the exchange itself", ROUNDS, || {
             let exchange = black_box(Box::new(exchange.clone()));
             observer.begun(exchange.listener);
-            observer.ended(&exchange);
+            observer.ended(&exchange, Instant::now());
         });
         drop(observer);
         access_log.shutdown(Duration::from_secs(30));

@@ -10,7 +10,7 @@ use std::time::Instant;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use regex::Regex;
 use tidegate::config::model::{
-    Action, Codings, HeaderRules, HostPattern, PathMatch, Place, Policies, Respond, Route, ValueMatch,
+    Action, Codings, EdgePolicies, HeaderRules, HostPattern, PathMatch, Place, Policies, Respond, Route, ValueMatch,
 };
 use tidegate::http::Headers;
 use tidegate::routing::{Lookup, Router};
@@ -121,11 +121,17 @@ fn route() -> Route {
         response_headers: HeaderRules::default(),
         preserve_host: true,
         timeout: None,
+        deadline_header: None,
+        hedge: None,
+        mirror: None,
+        inject: None,
         max_body: 0,
         upgrades: Vec::new(),
         max_requests: 0,
+        priority: Default::default(),
         codings: Codings::default(),
         cache: None,
+        edge: EdgePolicies::default(),
     };
     Route {
         name: "bench".into(),
@@ -134,6 +140,7 @@ fn route() -> Route {
         path: PathMatch::Prefix("/".to_owned()),
         methods: Vec::new(),
         headers: Vec::new(),
+        cookies: Vec::new(),
         query: Vec::new(),
         action: Action::Respond(respond),
         policies,

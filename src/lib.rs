@@ -27,6 +27,7 @@ pub mod snapshot;
 pub mod config;
 
 pub mod cache;
+pub mod edge;
 pub mod files;
 pub mod filter;
 pub mod listener;

@@ -22,9 +22,27 @@ pub(crate) struct Args {
     /// Which proxies; nginx is always among them, as the measure of the others [default: all that are installed]
     #[arg(long, value_delimiter = ',')]
     pub(crate) peers: Vec<Peer>,
+    /// The access log is on in every work
+    #[arg(long)]
+    pub(crate) log: bool,
+    /// Workers of every proxy, each with a core, from `--proxy-core` on [default: as the work says]
+    #[arg(long)]
+    pub(crate) workers: Option<usize>,
     /// Where to write the figures of every round
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
+    /// Where to draw the ratios to nginx
+    #[arg(long)]
+    pub(crate) svg: Option<PathBuf>,
+    /// Where to write tables in Markdown: between the lines `<!-- table -->` and `<!-- /table -->` where the file has them
+    #[arg(long)]
+    pub(crate) markdown: Option<PathBuf>,
+    /// Say what would be measured and how long it takes, and end
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// A folder with programs of peers, looked into before PATH; may be given several times
+    #[arg(long = "bin")]
+    pub(crate) folders: Vec<PathBuf>,
     /// The tidegate binary
     #[arg(long, default_value = env!("CARGO_BIN_EXE_tidegate"))]
     pub(crate) tidegate: PathBuf,

@@ -4,43 +4,55 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Sub;
 
-/// CPU time of a process tree since its start.
+/// CPU time of a process tree since its start, microseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CpuTime {
-    /// In the program, microseconds.
-    pub(crate) user: f64,
-    /// In the kernel on its behalf, microseconds.
-    pub(crate) system: f64,
+    /// From the scheduler, which counts in nanoseconds.
+    total: f64,
+    /// In the program, from the counters of ticks (10 ms).
+    user_ticks: f64,
+    /// In the kernel on its behalf, likewise.
+    system_ticks: f64,
 }
 
 impl CpuTime {
     /// Of a process, its descendants and all their threads.
     ///
-    /// The sum comes from the scheduler (nanoseconds); how it splits comes from the tick counters (10 ms).
+    /// Children that have ended, as in a reload, are in the ticks of their parent alone.
     pub(crate) fn of_tree(root: u32) -> Self {
-        let mut total = 0.0;
-        let (mut user, mut system) = (0.0, 0.0);
+        let mut sum = Self::default();
         for process in tree(root) {
+            let stat = read(&format!("/proc/{process}/stat"));
+            let ended = [16, 17].map(|number| stat_field(&stat, number) * TICK);
+            sum.total += ended[0] + ended[1];
+            sum.user_ticks += ended[0];
+            sum.system_ticks += ended[1];
             for task in numbers(&format!("/proc/{process}/task")) {
                 let task = format!("/proc/{process}/task/{task}");
-                total += first_number(&read(&format!("{task}/schedstat"))) / 1000.0;
+                sum.total += first_number(&read(&format!("{task}/schedstat"))) / 1000.0;
                 let stat = read(&format!("{task}/stat"));
-                user += stat_field(&stat, 14);
-                system += stat_field(&stat, 15);
+                sum.user_ticks += stat_field(&stat, 14) * TICK;
+                sum.system_ticks += stat_field(&stat, 15) * TICK;
             }
         }
-        Self { user, system }.scaled_to(total)
+        sum
     }
 
-    /// Both.
+    /// In the program and in the kernel.
     pub(crate) fn sum(self) -> f64 {
-        self.user + self.system
+        self.total
     }
 
-    fn scaled_to(self, total: f64) -> Self {
-        // A process that has not lived for one tick counts as half and half.
-        let share = if self.sum() > 0.0 { self.user / self.sum() } else { 0.5 };
-        Self { user: total * share, system: total * (1.0 - share) }
+    /// In the program: the part of the sum that the ticks say.
+    pub(crate) fn user(self) -> f64 {
+        let ticks = self.user_ticks + self.system_ticks;
+        // What has not lived for one tick counts as half and half.
+        self.total * if ticks > 0.0 { self.user_ticks / ticks } else { 0.5 }
+    }
+
+    /// In the kernel.
+    pub(crate) fn system(self) -> f64 {
+        self.total - self.user()
     }
 }
 
@@ -48,18 +60,31 @@ impl Sub for CpuTime {
     type Output = Self;
 
     fn sub(self, before: Self) -> Self {
-        Self { user: self.user - before.user, system: self.system - before.system }
+        Self {
+            total: self.total - before.total,
+            user_ticks: self.user_ticks - before.user_ticks,
+            system_ticks: self.system_ticks - before.system_ticks,
+        }
     }
+}
+
+/// Microseconds of a tick of the counters in `/proc` (USER_HZ, which is 100 on every architecture that Linux runs on but Alpha).
+const TICK: f64 = 10_000.0;
+
+/// The resident memory of the tree now, in KiB.
+pub(crate) fn rss_kib(root: u32) -> u64 {
+    tree(root).into_iter().map(|process| status_kib(process, "VmRSS:")).sum()
 }
 
 /// The most resident memory that each process of the tree ever had, added up, in KiB.
 pub(crate) fn peak_rss_kib(root: u32) -> u64 {
-    let peak = |process: u32| {
-        let status = read(&format!("/proc/{process}/status"));
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0");
-        first_number(line.trim()) as u64
-    };
-    tree(root).into_iter().map(peak).sum()
+    tree(root).into_iter().map(|process| status_kib(process, "VmHWM:")).sum()
+}
+
+fn status_kib(process: u32, name: &str) -> u64 {
+    let status = read(&format!("/proc/{process}/status"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("0");
+    first_number(line.trim()) as u64
 }
 
 /// A process and its descendants.

@@ -1,125 +1,171 @@
 //! What is answered to which request.
 
-use bytes::Bytes;
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
-use http_body_util::Full;
+use http::header::ACCEPT;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::asked::Asked;
+use super::guard::{self, Gate};
+use super::operations::{allowed, is_open, is_page};
+use super::reply::{Reply, html, json, not_allowed, not_found, plain, problem, stream, unauthorised, whole};
 use super::surface::{Readiness, Surface};
-use super::{guard, page, view};
+use super::{cache, change, page, store, view};
+use crate::observe::Side;
+use crate::observe::chronicle::Resolution;
+use crate::observe::log;
+use crate::observe::lookout::Filter;
+use crate::observe::metrics::Dialect;
 
-pub(crate) type Answer = Response<Full<Bytes>>;
-
-/// What can be read, in the order of the index.
-pub(crate) const PAGES: [(&str, &str); 6] = [
-    ("/healthz", "whether the program lives"),
-    ("/readyz", "whether traffic should come here"),
-    ("/metrics", "counters, as Prometheus reads them"),
-    ("/api/config", "the config in force"),
-    ("/api/upstreams", "upstreams and their endpoints"),
-    ("/api/routes", "routes and what they have done"),
-];
-
-const RELOAD: &str = "/api/reload";
-
-/// Answers one request. The body of the request is of no interest.
-pub(crate) async fn answer(method: &Method, uri: &Uri, headers: &HeaderMap, surface: &dyn Surface) -> Answer {
-    let path = uri.path();
-    // Probes and scrapers come by any name; they learn nothing that a page from elsewhere could use.
-    let open = matches!(path, "/healthz" | "/readyz" | "/metrics");
-    if !open && let Err(stranger) = guard::check(method, uri, headers) {
-        return problem(StatusCode::FORBIDDEN, stranger.as_str());
+/// Answers one request.
+pub(crate) async fn answer(asked: &Asked, gate: &Gate, surface: &dyn Surface) -> Reply {
+    let path = asked.uri.path();
+    if !is_open(path) {
+        let known = gate.knows(&asked.headers);
+        // Scrapers come by any name. Whoever shows the token is no page that was led here.
+        let named = path == "/metrics" || (known && gate.has_token());
+        if !named && let Err(stranger) = guard::check(&asked.method, &asked.uri, &asked.headers, &gate.hosts) {
+            return problem(StatusCode::FORBIDDEN, stranger.as_str());
+        }
+        if !known && !is_page(path) {
+            return unauthorised();
+        }
     }
-    let reads = method == Method::GET || method == Method::HEAD;
-    match path {
-        RELOAD if method == Method::POST => reload(surface).await,
-        RELOAD => not_allowed("POST"),
-        "/" if reads => html(page::index(&surface.world(), surface.readiness())),
-        _ if reads => read(path, surface),
-        _ if path == "/" || PAGES.iter().any(|(known, _)| *known == path) => not_allowed("GET, HEAD"),
-        _ => not_found(),
+    match allowed(path) {
+        None => not_found(),
+        Some(_) if asked.reads() && is_page(path) => show(path, asked),
+        Some(_) if asked.reads() && path == cache::LOOKUP => cache::lookup(asked, surface).await,
+        Some(methods) if asked.reads() && methods.starts_with("GET") => read(path, asked, surface),
+        Some(methods) if asked.method == Method::POST && methods.ends_with("POST") => {
+            change::change(path, asked, surface).await
+        }
+        Some(methods) => not_allowed(methods),
     }
 }
 
-fn read(path: &str, surface: &dyn Surface) -> Answer {
-    match path {
-        "/healthz" => plain(StatusCode::OK, "alive\n"),
-        "/readyz" => ready(surface.readiness()),
-        "/metrics" => metrics(surface),
-        "/api/config" => json(StatusCode::OK, &view::config(&surface.world())),
+/// The dashboard for browsers; for everybody else the list of what is here.
+fn show(path: &str, asked: &Asked) -> Reply {
+    if let Some((content_type, text)) = page::part(path) {
+        return whole(StatusCode::OK, content_type, text);
+    }
+    let accepts = asked.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    if accepts.into_iter().any(|accept| accept.to_ascii_lowercase().contains("text/html")) {
+        return html(page::dashboard());
+    }
+    plain(StatusCode::OK, &page::list())
+}
+
+fn read(path: &str, asked: &Asked, surface: &dyn Surface) -> Reply {
+    let shown = match path {
+        "/healthz" => return plain(StatusCode::OK, "alive\n"),
+        "/readyz" => return ready(surface.readiness()),
+        "/metrics" => return metrics(asked, surface),
+        "/api/openapi.json" => return whole(StatusCode::OK, "application/json", include_str!("openapi.json")),
+        "/api/status" => view::status(surface),
+        "/api/config" => view::config(&surface.world()),
+        "/api/listeners" => view::listeners(&surface.world().model, &surface.metrics().totals()),
         "/api/upstreams" => {
             let totals = surface.metrics().totals();
-            json(StatusCode::OK, &view::upstreams(&surface.world().model, &totals, |name| surface.endpoints(name)))
+            view::upstreams(&surface.world().model, &totals, |name| surface.endpoints(name))
         }
-        "/api/routes" => json(StatusCode::OK, &view::routes(&surface.world().model, &surface.metrics().totals())),
-        _ => not_found(),
-    }
+        "/api/routes" => {
+            let totals = surface.metrics().totals();
+            view::routes(&surface.world().model, &totals, |route| surface.weights(route))
+        }
+        "/api/certificates" => surface.certificates().iter().map(view::certificate).collect(),
+        "/api/series" => return series(asked, surface),
+        "/api/events" => return latest(surface.chronicle().events.borrow().iter(), asked),
+        "/api/reloads" => return latest(surface.chronicle().reloads.borrow().iter(), asked),
+        "/api/discovery" => json!({ "docker": *surface.chronicle().docker.borrow() }),
+        "/api/faults" => return faults(asked, surface),
+        "/api/cache" => return store::state(surface),
+        "/api/explain" => return explain(asked, surface),
+        "/api/tap" => return tap(asked, surface),
+        "/api/log" => json!({ "level": log::level().label() }),
+        _ => return not_found(),
+    };
+    json(StatusCode::OK, &shown)
 }
 
-fn ready(readiness: Readiness) -> Answer {
+fn ready(readiness: Readiness) -> Reply {
     let status = if readiness == Readiness::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     plain(status, &format!("{}\n", readiness.label()))
 }
 
-fn metrics(surface: &dyn Surface) -> Answer {
-    let text = surface.metrics().render(|out| surface.expose(out));
-    with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
+/// In the text format, or as OpenMetrics where that is asked for.
+fn metrics(asked: &Asked, surface: &dyn Surface) -> Reply {
+    let accepts = asked.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let dialect = Dialect::accepted(accepts);
+    whole(StatusCode::OK, dialect.content_type(), surface.metrics().render(dialect, |out| surface.expose(out)))
 }
 
-async fn reload(surface: &dyn Surface) -> Answer {
-    match surface.reload().await {
-        Ok(generation) => json(StatusCode::OK, &json!({ "result": "published", "generation": generation })),
-        Err(refusal) => {
-            let answer = json!({ "result": "refused", "message": refusal.message, "problems": refusal.problems });
-            json(StatusCode::UNPROCESSABLE_ENTITY, &answer)
+/// The latest first, and no more of them than is asked for.
+fn latest<'a, T: serde::Serialize + 'a>(entries: impl DoubleEndedIterator<Item = &'a T>, asked: &Asked) -> Reply {
+    match asked.number("limit") {
+        Ok(limit) => {
+            let shown = entries.rev().take(most(limit)).map(|entry| json!(entry));
+            json(StatusCode::OK, &shown.collect())
         }
+        Err(message) => problem(StatusCode::BAD_REQUEST, &message),
     }
 }
 
-fn not_found() -> Answer {
-    problem(StatusCode::NOT_FOUND, "nothing is here; / lists what there is")
+/// A number of entries; all where none is said.
+fn most(limit: Option<u64>) -> usize {
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
-fn not_allowed(allowed: &'static str) -> Answer {
-    let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, "this is asked for by another method");
-    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
-    answer
+fn series(asked: &Asked, surface: &dyn Surface) -> Reply {
+    let wanted = asked.parameter("resolution").unwrap_or_else(|| "10s".to_owned());
+    let Some(resolution) = Resolution::named(&wanted) else {
+        return problem(StatusCode::BAD_REQUEST, "resolution is 1s or 10s");
+    };
+    let since = match asked.number("since") {
+        Ok(since) => since.unwrap_or(0),
+        Err(message) => return problem(StatusCode::BAD_REQUEST, &message),
+    };
+    let chronicle = surface.chronicle();
+    let series = chronicle.series.borrow();
+    let later = series.samples(resolution).iter().filter(|sample| sample.time > since);
+    let samples: Value = later.map(|sample| json!(sample)).collect();
+    json(StatusCode::OK, &json!({ "resolution_seconds": resolution.seconds(), "samples": samples }))
 }
 
-fn problem(status: StatusCode, message: &str) -> Answer {
-    json(status, &json!({ "message": message }))
+fn faults(asked: &Asked, surface: &dyn Surface) -> Reply {
+    let side = match asked.parameter("side") {
+        None => None,
+        Some(word) => match [Side::Client, Side::Upstream, Side::Us].into_iter().find(|side| side.as_str() == word) {
+            None => return problem(StatusCode::BAD_REQUEST, "side is client, upstream or us"),
+            side => side,
+        },
+    };
+    let limit = match asked.number("limit") {
+        Ok(limit) => most(limit),
+        Err(message) => return problem(StatusCode::BAD_REQUEST, &message),
+    };
+    let chronicle = surface.chronicle();
+    let failures = chronicle.failures.borrow();
+    let lines = failures.lines(side);
+    let shown: Value =
+        lines.into_iter().take(limit).filter_map(|line| serde_json::from_slice::<Value>(line).ok()).collect();
+    json(StatusCode::OK, &shown)
 }
 
-fn json(status: StatusCode, value: &Value) -> Answer {
-    with_type(status, "application/json", format!("{value:#}\n"))
-}
-
-fn plain(status: StatusCode, text: &str) -> Answer {
-    with_type(status, "text/plain; charset=utf-8", text.to_owned())
-}
-
-fn html(text: String) -> Answer {
-    let mut answer = with_type(StatusCode::OK, "text/html; charset=utf-8", text);
-    let policy =
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-    answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    answer
-}
-
-fn with_type(status: StatusCode, content_type: &'static str, text: String) -> Answer {
-    let mut answer = Response::new(Full::from(text));
-    *answer.status_mut() = status;
-    let fields = [
-        (CONTENT_TYPE, content_type),
-        (CACHE_CONTROL, "no-store"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (X_FRAME_OPTIONS, "DENY"),
-    ];
-    for (name, value) in fields {
-        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+fn tap(asked: &Asked, surface: &dyn Surface) -> Reply {
+    if asked.method == Method::HEAD {
+        return plain(StatusCode::OK, "");
     }
-    answer
+    match Filter::parse(&asked.parameter("filter").unwrap_or_default()) {
+        Ok(filter) => match surface.tap(filter) {
+            Some(lines) => stream(lines),
+            None => problem(StatusCode::SERVICE_UNAVAILABLE, "as many taps are open as may be"),
+        },
+        Err(error) => problem(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
+}
+
+fn explain(asked: &Asked, surface: &dyn Surface) -> Reply {
+    match surface.explain(&asked.parameters()) {
+        Ok(report) => json(StatusCode::OK, &report),
+        Err(message) => problem(StatusCode::BAD_REQUEST, &message),
+    }
 }

@@ -5,14 +5,21 @@
 
 mod surface;
 
+mod operations;
+
 mod answer;
+mod asked;
+mod cache;
+mod change;
 mod guard;
 mod page;
+mod reply;
 mod serve;
+mod store;
 mod view;
 
-pub use serve::{Admin, BindError};
-pub use surface::{EndpointState, Readiness, Refusal, ReloadOutcome, Surface, World};
+pub use serve::{Admin, BindError, SocketOwner};
+pub use surface::{CertificateState, EndpointState, Readiness, Refusal, ReloadOutcome, Surface, Unknown, World};
 
 #[cfg(test)]
 mod tests;

@@ -1,36 +1,50 @@
-//! The page at `/`: what is here, for somebody who came with a browser.
+//! What stands at `/`: the dashboard for browsers, and for terminals a list of what is here. Both are the same for everybody:
+//! they say nothing of this program's state. The dashboard asks for that, by the interface that everybody has.
 
-use super::surface::{Readiness, World};
-use crate::observe::rfc3339;
+use super::operations::OPERATIONS;
 
-/// The page. What comes from the config is escaped.
-pub(crate) fn index(world: &World, readiness: Readiness) -> String {
-    let model = &*world.model;
-    let links: String = super::answer::PAGES
-        .iter()
-        .map(|(path, what)| format!("<tr><td><a href=\"{path}\"><code>{path}</code></a></td><td>{what}</td></tr>\n"))
-        .collect();
-    let files = model.files.iter().map(|file| escaped(&file.display().to_string())).collect::<Vec<_>>().join(", ");
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Tidegate</title>\n<style>{STYLE}</style>\n\
-         <h1>Tidegate {version}</h1>\n\
-         <p>{state}, generation {generation} since {loaded}: {listeners} listeners, {routes} routes, {upstreams} upstreams.</p>\n\
-         <p>From {files}.</p>\n<table>\n{links}</table>\n\
-         <p><code>POST /api/reload</code> reads the config again.</p>\n</html>\n",
-        version = env!("CARGO_PKG_VERSION"),
-        state = readiness.label(),
-        generation = world.generation,
-        loaded = rfc3339(world.loaded),
-        listeners = model.listeners.len(),
-        routes = model.routes.len(),
-        upstreams = model.upstreams.len(),
-    )
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// What the page is made of, by its path: its media type and its text.
+const PARTS: [(&str, &str, &str); 10] = [
+    ("/dashboard/look.css", "text/css; charset=utf-8", include_str!("dashboard/look.css")),
+    ("/dashboard/main.js", JAVASCRIPT, include_str!("dashboard/main.js")),
+    ("/dashboard/source.js", JAVASCRIPT, include_str!("dashboard/source.js")),
+    ("/dashboard/words.js", JAVASCRIPT, include_str!("dashboard/words.js")),
+    ("/dashboard/page.js", JAVASCRIPT, include_str!("dashboard/page.js")),
+    ("/dashboard/chart.js", JAVASCRIPT, include_str!("dashboard/chart.js")),
+    ("/dashboard/traffic.js", JAVASCRIPT, include_str!("dashboard/traffic.js")),
+    ("/dashboard/health.js", JAVASCRIPT, include_str!("dashboard/health.js")),
+    ("/dashboard/routes.js", JAVASCRIPT, include_str!("dashboard/routes.js")),
+    ("/dashboard/house.js", JAVASCRIPT, include_str!("dashboard/house.js")),
+];
+
+/// A part of the dashboard: its media type and its text.
+pub(crate) fn part(path: &str) -> Option<(&'static str, &'static str)> {
+    PARTS.iter().find(|(known, ..)| *known == path).map(|(_, content_type, text)| (*content_type, *text))
 }
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:44em;margin:3em auto;padding:0 1em;color-scheme:light \
-                     dark}td{padding:.2em 1.5em .2em 0}";
+/// The dashboard.
+pub(crate) fn dashboard() -> String {
+    let rows: String = OPERATIONS
+        .iter()
+        .map(|operation| {
+            let path = operation.path;
+            let name = match operation.method {
+                "GET" => format!("<a href=\"{path}\">{path}</a>"),
+                method => format!("<b>{method}</b> {path}"),
+            };
+            format!("<li><code>{name}</code> <span>{}</span></li>\n", operation.what)
+        })
+        .collect();
+    include_str!("dashboard/page.html").replace("{version}", env!("CARGO_PKG_VERSION")).replace("{operations}", &rows)
+}
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+/// The list, for terminals.
+pub(crate) fn list() -> String {
+    let lines: String = OPERATIONS
+        .iter()
+        .map(|operation| format!("{:<4} {:<24} {}\n", operation.method, operation.path, operation.what))
+        .collect();
+    format!("Tidegate {}: browsers find a dashboard here\n\n{lines}", env!("CARGO_PKG_VERSION"))
 }

@@ -1,14 +1,18 @@
 //! Binds the admin address and serves it, a connection at a time for each client.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::Request;
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,6 +22,9 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinSet;
 
 use super::answer::answer;
+use super::asked::{Asked, MAX_BODY};
+use super::guard::Gate;
+use super::reply::{Reply, problem};
 use super::surface::Surface;
 use crate::config::model::{self, ListenAddress};
 use crate::observe::log;
@@ -28,6 +35,9 @@ const CONNECTIONS: usize = 256;
 /// A client that sends no request for so long is disconnected.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// A body that takes longer is given up.
+const BODY: Duration = Duration::from_secs(10);
+
 /// How long an accept that failed (no file descriptor is left) waits before the next.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -35,6 +45,19 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Admin {
     address: ListenAddress,
     listener: Listener,
+    owner: SocketOwner,
+    gate: Rc<Gate>,
+}
+
+/// Whose the file of a Unix socket is. Unless it is passed on, it goes when the admin address is no longer served.
+#[derive(Clone, Debug, Default)]
+pub struct SocketOwner(Rc<Cell<bool>>);
+
+impl SocketOwner {
+    /// The socket now belongs to another process, which will remove its file.
+    pub fn pass_on(&self) {
+        self.0.set(true);
+    }
 }
 
 enum Listener {
@@ -80,13 +103,52 @@ impl Admin {
             ListenAddress::Tcp(address) => {
                 let listener = bind_tcp(*address).map_err(failed)?;
                 let bound = listener.local_addr().map_err(failed)?;
-                Ok(Self { address: ListenAddress::Tcp(bound), listener: Listener::Tcp(listener) })
+                Ok(Self::new(admin, ListenAddress::Tcp(bound), Listener::Tcp(listener)))
             }
             ListenAddress::Unix(path) => {
                 let listener = bind_unix(path).map_err(failed)?;
-                Ok(Self { address: admin.address.clone(), listener: Listener::Unix(listener) })
+                Ok(Self::new(admin, admin.address.clone(), Listener::Unix(listener)))
             }
         }
+    }
+
+    fn new(admin: &model::Admin, address: ListenAddress, listener: Listener) -> Self {
+        Self { address, listener, owner: SocketOwner::default(), gate: Rc::new(Gate::new(admin)) }
+    }
+
+    /// Takes over what another process has bound to the address.
+    ///
+    /// # Errors
+    /// [`BindError`], where the socket is not what the address says.
+    pub fn adopt(admin: &model::Admin, socket: OwnedFd) -> Result<Self, BindError> {
+        let failed = |error| BindError { address: admin.address.clone(), error };
+        match &admin.address {
+            ListenAddress::Tcp(_) => {
+                let listener = TcpListener::from_std(socket.into()).map_err(failed)?;
+                let bound = listener.local_addr().map_err(failed)?;
+                Ok(Self::new(admin, ListenAddress::Tcp(bound), Listener::Tcp(listener)))
+            }
+            ListenAddress::Unix(_) => {
+                let listener = UnixListener::from_std(socket.into()).map_err(failed)?;
+                Ok(Self::new(admin, admin.address.clone(), Listener::Unix(listener)))
+            }
+        }
+    }
+
+    /// The socket once more, for the process that succeeds this one.
+    ///
+    /// # Errors
+    /// Where no descriptor is left.
+    pub fn socket(&self) -> io::Result<OwnedFd> {
+        match &self.listener {
+            Listener::Tcp(listener) => listener.as_fd().try_clone_to_owned(),
+            Listener::Unix(listener) => listener.as_fd().try_clone_to_owned(),
+        }
+    }
+
+    /// Whose the socket's file is.
+    pub fn owner(&self) -> SocketOwner {
+        self.owner.clone()
     }
 
     /// Where it is; the port is the real one.
@@ -97,7 +159,7 @@ impl Admin {
     /// Serves until it is dropped. It spawns local tasks, so it runs in a `LocalSet` or a `LocalRuntime`.
     pub async fn serve(self, surface: Rc<dyn Surface>) {
         let _removed_at_the_end = match &self.address {
-            ListenAddress::Unix(path) => Some(SocketFile::of(path)),
+            ListenAddress::Unix(path) => Some(SocketFile::of(path, self.owner.clone())),
             ListenAddress::Tcp(_) => None,
         };
         let mut connections = JoinSet::new();
@@ -106,13 +168,13 @@ impl Admin {
             if connections.len() >= CONNECTIONS {
                 connections.join_next().await;
             }
-            let surface = surface.clone();
+            let (surface, gate) = (surface.clone(), self.gate.clone());
             let accepted = match &self.listener {
                 Listener::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
-                    connections.spawn_local(serve_connection(stream, surface));
+                    connections.spawn_local(serve_connection(stream, gate, surface));
                 }),
                 Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| {
-                    connections.spawn_local(serve_connection(stream, surface));
+                    connections.spawn_local(serve_connection(stream, gate, surface));
                 }),
             };
             if let Err(error) = accepted {
@@ -123,19 +185,27 @@ impl Admin {
     }
 }
 
-async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin, surface: Rc<dyn Surface>) {
+async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin, gate: Rc<Gate>, surface: Rc<dyn Surface>) {
     let service = service_fn(|request: Request<Incoming>| {
-        let surface = surface.clone();
-        async move {
-            let (head, _body) = request.into_parts();
-            Ok::<_, Infallible>(answer(&head.method, &head.uri, &head.headers, &*surface).await)
-        }
+        let (surface, gate) = (surface.clone(), gate.clone());
+        async move { Ok::<_, Infallible>(read_and_answer(request, &gate, &*surface).await) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(64 << 10);
     if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
         log::debug("a connection to the admin address failed", &[("error", log::show(&error))]);
     }
+}
+
+async fn read_and_answer(request: Request<Incoming>, gate: &Gate, surface: &dyn Surface) -> Reply {
+    let (head, body) = request.into_parts();
+    let whole = tokio::time::timeout(BODY, Limited::new(body, MAX_BODY).collect());
+    let body: Bytes = match whole.await {
+        Ok(Ok(whole)) => whole.to_bytes(),
+        Ok(Err(_)) => return problem(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or was broken off"),
+        Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "the body did not come"),
+    };
+    answer(&Asked { method: head.method, uri: head.uri, headers: head.headers, body }, gate, surface).await
 }
 
 fn bind_tcp(address: std::net::SocketAddr) -> io::Result<TcpListener> {
@@ -174,17 +244,18 @@ fn is_dead_socket(path: &Path) -> bool {
 struct SocketFile {
     path: PathBuf,
     inode: Option<u64>,
+    owner: SocketOwner,
 }
 
 impl SocketFile {
-    fn of(path: &Path) -> Self {
-        Self { path: path.to_owned(), inode: inode(path) }
+    fn of(path: &Path, owner: SocketOwner) -> Self {
+        Self { path: path.to_owned(), inode: inode(path), owner }
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if self.inode.is_some() && self.inode == inode(&self.path) {
+        if !self.owner.0.get() && self.inode.is_some() && self.inode == inode(&self.path) {
             // It may be gone already.
             let _gone = std::fs::remove_file(&self.path);
         }

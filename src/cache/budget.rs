@@ -25,6 +25,11 @@ impl Budget {
         false
     }
 
+    /// How much is taken.
+    pub(super) fn used(&self) -> u64 {
+        self.used.load(Relaxed)
+    }
+
     /// Gives some back.
     pub(super) fn give_back(&self, octets: u64) {
         self.used.fetch_sub(octets, Relaxed);

@@ -14,6 +14,8 @@ pub struct Caching {
     pub options: Options,
     /// How keys are made, for each upstream that the route may forward to, by its place.
     recipes: Box<[(usize, Recipe)]>,
+    /// Who asks is known, and is no part of the key.
+    pub authenticated: bool,
     /// How long a request waits for the fetch of another one; none: it never does.
     pub wait: Option<Duration>,
     purge_from: Box<[model::Cidr]>,
@@ -34,7 +36,10 @@ impl Caching {
         };
         let recipes = places.into_iter().map(recipe).collect();
         let purge_from = cache.purge_from.clone().into();
-        Some(Self { options: options(policy, cache), recipes, wait: policy.wait, purge_from })
+        let auth = route.policies.edge.auth.as_ref();
+        let told = |auth: &model::Auth| policy.key.headers.iter().any(|name| auth.names().contains(name));
+        let authenticated = auth.is_some_and(|auth| !told(auth));
+        Some(Self { options: options(policy, cache), authenticated, recipes, wait: policy.wait, purge_from })
     }
 
     /// Whether the method `PURGE` is ours, and not one of the upstream's.
@@ -56,8 +61,9 @@ impl Caching {
 /// Routes share what they store where they ask the same upstream in the same way: what they make of a request is part of the space. So a
 /// reload that changes it begins with nothing stored, and no route is answered with what another one fetched under other rights.
 fn space(upstream: &str, policies: &model::Policies) -> Box<str> {
-    let model::Policies { strip_prefix, rewrite, request_headers, preserve_host, .. } = policies;
-    let made = format!("{:?}", (strip_prefix, rewrite, request_headers, preserve_host));
+    let model::Policies { strip_prefix, rewrite, request_headers, preserve_host, edge, .. } = policies;
+    let told = edge.auth.as_ref().map(model::Auth::names);
+    let made = format!("{:?}", (strip_prefix, rewrite, request_headers, preserve_host, told));
     // A name of the config that separates nobody's input, so the seed may be known.
     format!("{upstream} {:016x}", key::hash(made.as_bytes(), 0) as u64).into()
 }
@@ -91,6 +97,8 @@ fn options(policy: &model::CachePolicy, cache: &model::Cache) -> Options {
         max_stale_if_error: millis(policy.max_stale_if_error),
         client_directives: policy.client_directives,
         match_language: policy.match_language,
+        set_cookie: policy.set_cookie,
+        ranges: policy.ranges,
         max_object: policy.max_object.unwrap_or(cache.max_object),
         ..Options::default()
     }

@@ -6,7 +6,10 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
+use super::disk::OnDisk;
+use super::parts::Parts;
 use crate::http::multipart::Piece;
+use crate::http::range::Span;
 use crate::http::{Body, BodyError, BodyStream, Frame, Length};
 
 /// Octets of a slice. What is smaller is one slice.
@@ -22,6 +25,10 @@ pub enum Content {
     One(Bytes),
     /// In order; none is empty.
     Several(Arc<[Bytes]>),
+    /// On the disk.
+    OnDisk(OnDisk),
+    /// Only parts of it.
+    Parts(Arc<Parts>),
 }
 
 impl Content {
@@ -40,17 +47,38 @@ impl Content {
         Self::of(octets.chunks(SLICE).map(Bytes::copy_from_slice).collect())
     }
 
-    fn slices(&self) -> &[Bytes] {
+    /// What of it is in memory.
+    pub(super) fn slices(&self) -> &[Bytes] {
         match self {
-            Self::Empty => &[],
+            Self::Empty | Self::OnDisk(_) | Self::Parts(_) => &[],
             Self::One(slice) => std::slice::from_ref(slice),
             Self::Several(slices) => slices,
         }
     }
 
-    /// Octets of it.
+    /// Octets of it; of all of it, where only parts are here.
     pub fn len(&self) -> u64 {
-        self.slices().iter().map(|slice| slice.len() as u64).sum()
+        match self {
+            Self::OnDisk(body) => body.len(),
+            Self::Parts(parts) => parts.total(),
+            _ => self.slices().iter().map(|slice| slice.len() as u64).sum(),
+        }
+    }
+
+    /// Where it is on the disk: a number that no other body ever has.
+    pub fn place(&self) -> Option<u64> {
+        match self {
+            Self::OnDisk(body) => Some(body.place()),
+            _ => None,
+        }
+    }
+
+    /// The parts, where not all of it is here.
+    pub fn parts(&self) -> Option<&Arc<Parts>> {
+        match self {
+            Self::Parts(parts) => Some(parts),
+            _ => None,
+        }
     }
 
     /// Whether there is none.
@@ -61,6 +89,9 @@ impl Content {
     /// Octets of memory that it takes.
     pub fn weight(&self) -> usize {
         const SHARE: usize = 64;
+        if let Self::Parts(parts) = self {
+            return parts.weight();
+        }
         self.slices().iter().map(|slice| slice.len() + SHARE).sum()
     }
 
@@ -70,16 +101,29 @@ impl Content {
             Self::Empty => Body::Empty,
             Self::One(slice) => Body::Full(slice.clone()),
             Self::Several(slices) => Body::stream(Slices::new(slices.iter().cloned().collect())),
+            Self::OnDisk(body) => body.whole(),
+            Self::Parts(parts) => self.pieces(parts.all().map(|all| Piece::Part { offset: 0, octets: all.octets() })),
         }
     }
 
-    /// These pieces of it as a body. Parts that it does not have are left out.
+    /// These pieces of it as a body. Octets beyond its end are left out; where one is not here the body breaks off.
     pub fn pieces(&self, pieces: impl IntoIterator<Item = Piece>) -> Body {
+        if let Self::OnDisk(body) = self {
+            return body.pieces(pieces);
+        }
         let mut found = VecDeque::new();
         for piece in pieces {
-            match piece {
-                Piece::Ready(slice) => found.push_back(slice),
-                Piece::Part { offset, octets } => self.part(offset, octets, &mut found),
+            match (piece, self) {
+                (Piece::Ready(slice), _) => found.push_back(slice),
+                (Piece::Part { octets: 0, .. }, _) => {}
+                (Piece::Part { offset, octets }, Self::Parts(parts)) => {
+                    match parts.slices(Span { first: offset, last: offset.saturating_add(octets - 1) }) {
+                        Some(slices) => found.extend(slices),
+                        // Whoever asks looks first whether all are here.
+                        None => return Body::stream(Torn { left: octets }),
+                    }
+                }
+                (Piece::Part { offset, octets }, _) => self.part(offset, octets, &mut found),
             }
         }
         found.retain(|slice| !slice.is_empty());
@@ -90,7 +134,7 @@ impl Content {
         }
     }
 
-    fn part(&self, offset: u64, octets: u64, into: &mut VecDeque<Bytes>) {
+    pub(super) fn part(&self, offset: u64, octets: u64, into: &mut VecDeque<Bytes>) {
         let (mut start, end) = (0_u64, offset.saturating_add(octets));
         for slice in self.slices() {
             let stop = start + slice.len() as u64;
@@ -101,6 +145,22 @@ impl Content {
             }
             start = stop;
         }
+    }
+}
+
+/// A body that cannot be given.
+#[derive(Debug)]
+struct Torn {
+    left: u64,
+}
+
+impl BodyStream for Torn {
+    fn poll_frame(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Frame, BodyError>>> {
+        Poll::Ready(Some(Err(BodyError::Incomplete)))
+    }
+
+    fn length(&self) -> Length {
+        Length::Known(self.left)
     }
 }
 
@@ -162,6 +222,25 @@ mod tests {
                 let body = content.pieces([text.clone(), part, text]);
                 assert_eq!(read(body), [b"--", &want[..], b"--"].concat(), "{offset}+{count} of {length}");
             }
+        }
+    }
+
+    #[test]
+    fn a_body_is_handed_out_without_a_copy() {
+        let octets = vec![7; 1000];
+        let content = Content::copy(&octets);
+        let Content::One(stored) = &content else { panic!("one slice") };
+        let part = || Piece::Part { offset: 100, octets: 50 };
+        for (body, offset) in [(content.whole(), 0), (content.whole(), 0), (content.pieces([part()]), 100)] {
+            let Body::Full(given) = body else { panic!("all of it") };
+            assert_eq!(given.as_ptr(), stored[offset..].as_ptr());
+        }
+        let several = Content::copy(&vec![7; 3 * SLICE]);
+        let mut body = several.whole();
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        for slice in several.slices() {
+            let Poll::Ready(Some(Ok(Frame::Data(given)))) = body.poll_frame(&mut cx) else { panic!("a slice") };
+            assert_eq!(given.as_ptr(), slice.as_ptr());
         }
     }
 }

@@ -6,11 +6,10 @@ use bytes::Bytes;
 use http::header::{AGE, CONTENT_LENGTH};
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::content::Content;
-use super::policy::{StoredView, Terms, leaves_the_edge};
+use super::contents::Contents;
+use super::policy::{self, StoredView, Terms, leaves_the_edge};
 use super::purge::{Mark, Standing};
 use super::vary::Names;
-use crate::http::negotiate::Coding;
 use crate::http::{Headers, SharedFields};
 
 /// One stored response: a variant of its key. It never changes; what is learned of it makes a new one that shares the body.
@@ -32,6 +31,17 @@ pub struct Entry {
     pub mark: Arc<Mark>,
 }
 
+/// What an entry is made of.
+pub(super) struct Restored {
+    pub(super) status: StatusCode,
+    pub(super) told: Headers,
+    pub(super) withheld: Headers,
+    pub(super) terms: Terms,
+    pub(super) chosen_by: Variant,
+    pub(super) contents: Contents,
+    pub(super) mark: Mark,
+}
+
 /// The request fields that chose a response, and what they said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variant {
@@ -39,40 +49,6 @@ pub struct Variant {
     pub names: Names,
     /// What the request said in them, in normal form.
     pub said: Box<[u8]>,
-}
-
-/// A body in the codings in which it is there: as the origin sent it, and compressed by us. All are revalidated together.
-#[derive(Clone, Debug, Default)]
-pub struct Contents {
-    /// As the origin sent it.
-    pub identity: Content,
-    /// As we made it of that.
-    encoded: Vec<(Coding, Content)>,
-}
-
-impl Contents {
-    /// As the origin sent it.
-    pub fn identity(content: Content) -> Self {
-        Self { identity: content, encoded: Vec::new() }
-    }
-
-    /// In that coding, where it is there.
-    pub fn coded(&self, coding: Coding) -> Option<&Content> {
-        self.encoded.iter().find(|(known, _)| *known == coding).map(|(_, content)| content)
-    }
-
-    /// With one coding more.
-    #[must_use]
-    pub fn with(mut self, coding: Coding, content: Content) -> Self {
-        self.encoded.retain(|(known, _)| *known != coding);
-        self.encoded.push((coding, content));
-        self
-    }
-
-    fn weight(&self) -> usize {
-        let encoded = self.encoded.iter().map(|(_, content)| content.weight() + size_of::<(Coding, Content)>());
-        self.identity.weight() + encoded.sum::<usize>()
-    }
 }
 
 impl Variant {
@@ -108,22 +84,39 @@ impl Entry {
         contents: Contents,
         mark: Mark,
     ) -> Self {
-        let own = |(name, value): (&HeaderName, &HeaderValue)| {
-            Some((name.clone(), HeaderValue::from_maybe_shared(Bytes::copy_from_slice(value.as_bytes())).ok()?))
-        };
-        let withheld = headers.iter().filter(|(name, _)| !leaves_the_edge(name)).filter_map(own).collect();
-        let told: Headers = headers
-            .iter()
-            .filter(|(name, _)| leaves_the_edge(name) && **name != AGE && **name != CONTENT_LENGTH)
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
+        let (told, withheld) = parted(headers);
         Self { status, fields: SharedFields::copy(&told), withheld, terms, chosen_by, contents, mark: Arc::new(mark) }
+    }
+
+    /// One that was stored before, with the fields that clients get and those that they do not.
+    pub(super) fn restored(parts: Restored) -> Self {
+        let Restored { status, told, withheld, terms, chosen_by, contents, mark } = parts;
+        Self { status, fields: SharedFields::copy(&told), withheld, terms, chosen_by, contents, mark: Arc::new(mark) }
+    }
+
+    /// The stored fields that clients do not get.
+    pub(super) fn withheld(&self) -> &Headers {
+        &self.withheld
     }
 
     /// The same with another body.
     #[must_use]
     pub fn with_contents(&self, contents: Contents) -> Self {
         Self { contents, ..self.clone() }
+    }
+
+    /// The same after more of its body came: with the fields of an older one that it does not have itself (RFC 9111 §3.4).
+    pub(super) fn over(&self, older: &Self, contents: Contents) -> Self {
+        let headers = policy::combined(&older.stored_headers(), &self.stored_headers());
+        let (told, withheld) = parted(&headers);
+        Self { fields: SharedFields::copy(&told), withheld, contents, ..self.clone() }
+    }
+
+    /// The same with the forms that another one has of the same body.
+    pub(super) fn joined(self: &Arc<Self>, other: &Self) -> Arc<Self> {
+        let mut contents = self.contents.clone();
+        contents.join(&other.contents);
+        if contents.weight() == self.contents.weight() { self.clone() } else { Arc::new(self.with_contents(contents)) }
     }
 
     /// The fields for a response, with room for so many more.
@@ -158,4 +151,18 @@ impl Entry {
         let parts = [self.fields.weight(), withheld, self.chosen_by.weight(), self.contents.weight()];
         size_of::<Self>() + self.mark.weight() + parts.iter().sum::<usize>()
     }
+}
+
+/// The fields that clients get, and copies of those that they do not.
+fn parted(headers: &Headers) -> (Headers, Headers) {
+    let own = |(name, value): (&HeaderName, &HeaderValue)| {
+        Some((name.clone(), HeaderValue::from_maybe_shared(Bytes::copy_from_slice(value.as_bytes())).ok()?))
+    };
+    let withheld = headers.iter().filter(|(name, _)| !leaves_the_edge(name)).filter_map(own).collect();
+    let told = headers
+        .iter()
+        .filter(|(name, _)| leaves_the_edge(name) && **name != AGE && **name != CONTENT_LENGTH)
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    (told, withheld)
 }

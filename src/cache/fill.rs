@@ -205,6 +205,17 @@ impl Flow {
         pumped
     }
 
+    /// What came of it, where it broke off and its length is known.
+    pub fn arrived(&self) -> Option<Content> {
+        let mut state = self.lock();
+        let broken = matches!(state.end, Some(Err(_))) && matches!(self.length, Length::Known(_));
+        if !broken || !state.stores || state.received == 0 {
+            return None;
+        }
+        state.settle();
+        Some(Content::of(state.chunks.iter().map(|chunk| chunk.octets.clone()).collect()))
+    }
+
     /// Tells the readers of the end, after the store has it.
     pub fn announce(&self) {
         self.lock().wake_readers();

@@ -17,6 +17,7 @@ use slab::Slab;
 use super::entry::Entry;
 use super::fill::Flow;
 use super::key::Key;
+use crate::http::range::Span;
 
 /// Mutexes of the table.
 const SHARDS: usize = 16;
@@ -65,10 +66,12 @@ pub enum Settled {
 /// A response on its way into the store.
 #[derive(Debug)]
 pub struct Flowing {
-    /// Its head; its content is empty.
+    /// Its head; its content is empty, or the parts that are here.
     pub head: Entry,
     /// Its body.
     pub flow: Arc<Flow>,
+    /// Which octets of the whole that body has, where it is a part.
+    pub part: Option<Span>,
 }
 
 /// How a request takes part.

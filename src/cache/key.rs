@@ -21,6 +21,8 @@ use super::policy::{Address, RequestView, SearchVariance};
 
 /// Between the parts of a key; no part holds it.
 const END: u8 = 0;
+/// In front of a query that is written by a rule; no query begins like this.
+const RULE: &[u8] = b"?\x02";
 /// Stands for a field or a cookie that is not there.
 const ABSENT: u8 = 1;
 
@@ -118,9 +120,10 @@ impl Recipe {
         }
     }
 
-    /// Appends the key of all queries of a path, under which its [`SearchVariance`] is kept.
-    pub fn write_path(&self, asked: &RequestView<'_>, key: &mut Vec<u8>) {
-        self.begin(asked.scheme, asked.authority, asked.target, key);
+    /// Appends the path of a request, under which its [`SearchVariance`] is kept.
+    pub fn write_path(asked: &RequestView<'_>, path: &mut Vec<u8>) {
+        write_origin(asked.scheme, asked.authority, path);
+        path.extend_from_slice(asked.target.path().as_bytes());
     }
 
     /// Appends the address as it stands in the keys of this recipe ([`address_of`]), for purging.
@@ -138,18 +141,22 @@ impl Recipe {
     }
 
     fn write_query(&self, target: &Target, search: Option<&SearchVariance>, key: &mut Vec<u8>) {
+        if let Some(search) = search {
+            // The rule is part of the key: what is found by it was stored by it.
+            key.extend_from_slice(RULE);
+            search.write_rule(key);
+            search.write(&target.query().map(|query| self.narrowed(query)).unwrap_or_default(), key);
+            return;
+        }
         let Some(query) = target.query() else { return };
-        if self.query == Query::Whole && !self.sort_query && search.is_none() {
+        if self.query == Query::Whole && !self.sort_query {
             key.push(b'?');
             key.extend_from_slice(query.as_bytes());
             return;
         }
         let start = key.len();
         key.push(b'?');
-        match search {
-            Some(search) => search.write(&self.narrowed(query), key),
-            None => key.extend_from_slice(self.narrowed(query).as_bytes()),
-        }
+        key.extend_from_slice(self.narrowed(query).as_bytes());
         // Where nothing of the query counts it is as if there were none.
         if key.len() == start + 1 {
             key.truncate(start);
@@ -305,8 +312,8 @@ mod tests {
         Recipe::default().write_address(&Address::of(&ask.view()), None, &mut address);
         assert_eq!(address, b"http://example.org/x?y");
         let mut path = Vec::new();
-        Recipe::default().write_path(&ask.view(), &mut path);
-        assert_eq!(path, b"\0http://example.org/x");
+        Recipe::write_path(&ask.view(), &mut path);
+        assert_eq!(path, b"http://example.org/x");
     }
 
     #[test]
@@ -320,6 +327,10 @@ mod tests {
         assert_eq!(written("/?b=1&t=9&a=%32"), written("/?a=2&b=1"));
         assert_eq!(written("/?t=1"), written("/"));
         assert_ne!(written("/?a=1"), written("/?a=2"));
+        // What was stored without the rule is another thing.
+        let mut plain = Vec::new();
+        Recipe::default().write(&Ask::get("/?a=2&b=1").view(), None, &mut plain);
+        assert_ne!(written("/?a=2&b=1"), plain);
     }
 
     #[test]

@@ -11,18 +11,35 @@ pub mod vary;
 mod caching;
 
 mod content;
+mod contents;
+pub mod dictionaries;
+mod disk_forms;
 mod entry;
+mod parts;
 
 pub mod purge;
+pub mod purging;
+pub mod searches;
+mod slot;
 pub mod store;
+mod table;
+
+pub mod disk;
+mod piecing;
+mod recall;
 
 mod budget;
 pub mod fill;
 pub mod flight;
+pub mod making;
+pub mod mend;
 
 pub mod serve;
 
 pub use caching::Caching;
 pub use content::Content;
-pub use entry::{Contents, Entry, Variant};
-pub use store::{Limits, Size, Slot, Store};
+pub use contents::{BodyId, Contents, Form};
+pub use entry::{Entry, Variant};
+pub use parts::Parts;
+pub use slot::Slot;
+pub use store::{Inspection, Limits, Purge, Size, Store};

@@ -81,6 +81,14 @@ struct Tags {
     known: HashMap<Box<str>, Arc<Tag>>,
     /// How many there were when those without an entry were forgotten.
     kept: usize,
+    /// The newest purges among those that were forgotten: what was asked for before them may have been meant by one.
+    forgotten: Forgotten,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Forgotten {
+    hard: u64,
+    soft: u64,
 }
 
 #[derive(Debug, Default)]
@@ -158,51 +166,46 @@ impl Purges {
             return Box::default();
         }
         let mut tags = lock(&self.tags);
-        let found = names.map(|name| {
-            let new = || Arc::new(Tag { name: name.clone(), hard: AtomicU64::new(0), soft: AtomicU64::new(0) });
-            tags.known.entry(name.clone()).or_insert_with(new).clone()
-        });
-        let found = found.collect();
-        if tags.known.len() > tags.kept.saturating_mul(2) + TAGS_SLACK {
-            tags.known.retain(|_, tag| Arc::strong_count(tag) > 1);
-            tags.kept = tags.known.len();
-        }
+        let found = names.map(|name| tags.of(name)).collect();
+        tags.forget();
         found
     }
 
-    /// Makes the responses of an address invalid, on every route and in every variant.
-    pub fn invalidate(&self, url: &str) {
+    /// Makes the responses of an address invalid, on every route and in every variant. The number of this purge.
+    pub fn invalidate(&self, url: &str) -> u64 {
         let number = self.next();
         self.slots[self.slot(url) as usize].fetch_max(number, Ordering::AcqRel);
         self.changed();
+        number
     }
 
-    /// Purges. The number is of entries, where it is known without looking at each.
-    pub fn purge(&self, scope: &Scope, soft: bool) -> Option<usize> {
-        let covered = match scope {
-            Scope::All => {
-                let cell = if soft { &self.all_soft } else { &self.all_hard };
-                cell.fetch_max(self.next(), Ordering::AcqRel);
-                None
-            }
+    /// Purges what was asked for until now: the number of this purge.
+    pub fn purge(&self, scope: &Scope, soft: bool) -> u64 {
+        let number = match scope {
+            Scope::All => self.raise(if soft { &self.all_soft } else { &self.all_hard }),
             Scope::Tag(name) => {
-                let tag = lock(&self.tags).known.get(name).cloned();
-                // One is in the table, one is here.
-                let covered = tag.as_ref().map_or(0, |tag| Arc::strong_count(tag).saturating_sub(2));
-                if let Some(tag) = tag {
-                    let cell = if soft { &tag.soft } else { &tag.hard };
-                    cell.fetch_max(self.next(), Ordering::AcqRel);
-                }
-                Some(covered)
+                // Also one that nothing has yet: what is under way may bring it.
+                let mut tags = lock(&self.tags);
+                let tag = tags.of(name.clone());
+                let number = self.raise(if soft { &tag.soft } else { &tag.hard });
+                drop(tag);
+                tags.forget();
+                number
             }
             Scope::Url(url) => self.record(url, false, soft),
             Scope::Prefix(url) => self.record(url, true, soft),
         };
         self.changed();
-        covered
+        number
     }
 
-    fn record(&self, url: &str, prefix: bool, soft: bool) -> Option<usize> {
+    fn raise(&self, cell: &AtomicU64) -> u64 {
+        let number = self.next();
+        cell.fetch_max(number, Ordering::AcqRel);
+        number
+    }
+
+    fn record(&self, url: &str, prefix: bool, soft: bool) -> u64 {
         let mut records = lock(&self.records);
         // Numbered behind the lock: so they stand in their order.
         let number = self.next();
@@ -211,7 +214,7 @@ impl Purges {
         if records.list.len() > RECORDS {
             records.dropped = records.list.pop_front().map_or(0, |oldest| oldest.number);
         }
-        None
+        number
     }
 
     fn next(&self) -> u64 {
@@ -271,7 +274,43 @@ impl Purges {
     }
 }
 
+impl Tags {
+    fn of(&mut self, name: Box<str>) -> Arc<Tag> {
+        let Forgotten { hard, soft } = self.forgotten;
+        let new = || Arc::new(Tag { name: name.clone(), hard: AtomicU64::new(hard), soft: AtomicU64::new(soft) });
+        self.known.entry(name.clone()).or_insert_with(new).clone()
+    }
+
+    /// Forgets tags that nothing has, where there are many.
+    fn forget(&mut self) {
+        if self.known.len() <= self.kept.saturating_mul(2) + TAGS_SLACK {
+            return;
+        }
+        let forgotten = &mut self.forgotten;
+        self.known.retain(|_, tag| {
+            let kept = Arc::strong_count(tag) > 1;
+            if !kept {
+                forgotten.hard = forgotten.hard.max(tag.hard.load(Ordering::Acquire));
+                forgotten.soft = forgotten.soft.max(tag.soft.load(Ordering::Acquire));
+            }
+            kept
+        });
+        self.kept = self.known.len();
+    }
+}
+
 impl Mark {
+    /// Whether a purge of that number was about it.
+    pub fn is_covered(&self, scope: &Scope, number: u64) -> bool {
+        self.since < number
+            && match scope {
+                Scope::All => true,
+                Scope::Tag(name) => self.tags.iter().any(|tag| tag.name == *name),
+                Scope::Url(url) => *self.url == **url,
+                Scope::Prefix(url) => self.url.starts_with(&**url),
+            }
+    }
+
     fn last(&self) -> Standing {
         match self.standing.load(Ordering::Acquire) {
             0 => Standing::Good,
@@ -285,9 +324,18 @@ impl Mark {
         &self.url
     }
 
-    /// The tags.
+    /// The tags; those of our own making have a line end in them.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
         self.tags.iter().map(|tag| &*tag.name)
+    }
+
+    /// The same for what was purged softly already.
+    #[must_use]
+    pub(super) fn softly_purged(self, soft: bool) -> Self {
+        if soft {
+            self.standing.fetch_max(Standing::Soft as u8, Ordering::AcqRel);
+        }
+        self
     }
 
     /// Octets of memory that it takes, a share of its tags among them.
@@ -307,22 +355,24 @@ mod tests {
     #[test]
     fn each_scope_covers_what_it_names() {
         let urls = ["http://a/x", "http://a/x/y", "http://b/x"];
-        for (scope, covered, count) in [
-            (Scope::All, [true, true, true], None),
-            (Scope::Tag("t".into()), [true, false, true], Some(2)),
-            (Scope::Tag("unknown".into()), [false, false, false], Some(0)),
-            (Scope::Url("http://a/x".into()), [true, false, false], None),
-            (Scope::Prefix("http://a/x".into()), [true, true, false], None),
+        for (scope, covered) in [
+            (Scope::All, [true, true, true]),
+            (Scope::Tag("t".into()), [true, false, true]),
+            (Scope::Tag("unknown".into()), [false, false, false]),
+            (Scope::Url("http://a/x".into()), [true, false, false]),
+            (Scope::Prefix("http://a/x".into()), [true, true, false]),
         ] {
             for (soft, worse) in [(false, Standing::Gone), (true, Standing::Soft)] {
                 let purges = Purges::default();
                 let marks = [0, 1, 2].map(|at| mark(&purges, urls[at], if at == 1 { &["u"] } else { &["t", "u"] }));
                 assert!(marks.iter().all(|mark| purges.standing(mark) == Standing::Good));
-                assert_eq!(purges.purge(&scope, soft), count, "{scope:?}");
+                let number = purges.purge(&scope, soft);
+                assert_eq!([0, 1, 2].map(|at| marks[at].is_covered(&scope, number)), covered, "{scope:?}");
                 let want = covered.map(|covered| if covered { worse } else { Standing::Good });
                 assert_eq!([0, 1, 2].map(|at| purges.standing(&marks[at])), want, "{scope:?} {soft}");
                 // What is asked for afterwards is good.
-                assert_eq!(purges.standing(&mark(&purges, urls[0], &["t"])), Standing::Good, "{scope:?}");
+                let later = mark(&purges, urls[0], &["t"]);
+                assert_eq!((purges.standing(&later), later.is_covered(&scope, number)), (Standing::Good, false));
             }
         }
     }
@@ -330,10 +380,17 @@ mod tests {
     #[test]
     fn a_purge_covers_what_is_under_way() {
         let purges = Purges::default();
+        for scope in [Scope::Url("http://a/".into()), Scope::Tag("new".into()), Scope::All] {
+            let since = purges.now();
+            purges.purge(&scope, false);
+            let late = purges.mark(since, "http://a/".into(), ["new".into()]);
+            assert_eq!(purges.standing(&late), Standing::Gone, "{scope:?}");
+        }
+        // Also where the tag was forgotten meanwhile.
         let since = purges.now();
-        purges.purge(&Scope::Url("http://a/".into()), false);
-        let late = purges.mark(since, "http://a/".into(), []);
-        assert_eq!(purges.standing(&late), Standing::Gone);
+        purges.purge(&Scope::Tag("rare".into()), false);
+        (0..5 * TAGS_SLACK).for_each(|at| drop(mark(&purges, "http://a/", &[&at.to_string()])));
+        assert_eq!(purges.standing(&purges.mark(since, "http://a/".into(), ["rare".into()])), Standing::Gone);
     }
 
     #[test]
@@ -365,12 +422,12 @@ mod tests {
         let purges = Purges::default();
         let entry = mark(&purges, "http://a/", &[]);
         (0..RECORDS).for_each(|at| {
-            let _ = purges.purge(&Scope::Url(format!("http://b/{at}").into()), false);
+            purges.purge(&Scope::Url(format!("http://b/{at}").into()), false);
         });
         assert_eq!(purges.standing(&entry), Standing::Good);
         let unseen = mark(&purges, "http://a/", &[]);
         (0..=RECORDS).for_each(|at| {
-            let _ = purges.purge(&Scope::Url(format!("http://b/{at}").into()), false);
+            purges.purge(&Scope::Url(format!("http://b/{at}").into()), false);
         });
         assert_eq!(purges.standing(&unseen), Standing::Gone);
         let swept = mark(&purges, "http://a/", &[]);
@@ -386,7 +443,7 @@ mod tests {
         let kept = mark(&purges, "http://a/", &["kept"]);
         (0..5 * TAGS_SLACK).for_each(|at| drop(mark(&purges, "http://a/", &[&at.to_string()])));
         assert!(purges.tags() <= 2 * TAGS_SLACK, "{}", purges.tags());
-        assert_eq!(purges.purge(&Scope::Tag("kept".into()), false), Some(1));
+        purges.purge(&Scope::Tag("kept".into()), false);
         assert_eq!(purges.standing(&kept), Standing::Gone);
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{
-    AGE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED,
+    AGE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, LAST_MODIFIED,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
@@ -33,7 +33,46 @@ pub struct Question<'a> {
     pub now: Millis,
 }
 
-/// The answer, without `Age`: 200 (or what was stored), 206, 304, 412 or 416.
+/// What of a body an answer needs that is not here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// These octets.
+    Octets(Span),
+    /// More than one part.
+    Several,
+}
+
+/// What is not here of a stored response to answer from it; `None` where it can answer.
+pub fn gap(entry: &Entry, question: &Question<'_>) -> Option<Gap> {
+    let parts = entry.contents.identity.parts()?;
+    let Question { method, headers: asked, now, .. } = *question;
+    if method != Method::GET {
+        return Some(Gap::Several);
+    }
+    let validators = validators(|name| entry.fields.first(name), now);
+    if conditional::evaluate(method, asked, validators) != Verdict::Proceed {
+        return None;
+    }
+    match range::select(method, asked, validators, parts.total()) {
+        Selection::Whole => parts.all().and_then(|all| parts.missing(all)).map(Gap::Octets),
+        Selection::One(span) => parts.missing(span).map(Gap::Octets),
+        Selection::Several(spans) => spans.iter().any(|span| parts.missing(*span).is_some()).then_some(Gap::Several),
+        Selection::Unsatisfiable => None,
+    }
+}
+
+/// The answer from the parts that are here and the one that is coming: the octets that are wanted, and whether they are a range of the
+/// whole. `None` where more is needed.
+pub fn wanted(headers: &Headers, length: u64, question: &Question<'_>) -> Option<(Span, bool)> {
+    let validators = validators(|name| headers.first(name), question.now);
+    match range::select(question.method, question.headers, validators, length) {
+        Selection::Whole => Some((Span { first: 0, last: length.checked_sub(1)? }, false)),
+        Selection::One(span) => Some((span, true)),
+        Selection::Several(_) | Selection::Unsatisfiable => None,
+    }
+}
+
+/// The answer, without `Age`: 200 (or what was stored), 206, 304, 412 or 416. Only where there is no [`gap`].
 pub fn answer(entry: &Entry, question: &Question<'_>) -> Response {
     let Question { method, headers: asked, lookup, now } = *question;
     let headers = entry.headers(MORE);
@@ -43,7 +82,7 @@ pub fn answer(entry: &Entry, question: &Question<'_>) -> Response {
         return Response { status: entry.status, headers, body: content.whole() };
     }
     let selection = {
-        let validators = validators(entry.fields.first(&ETAG), entry.fields.first(&LAST_MODIFIED), now);
+        let validators = validators(|name| entry.fields.first(name), now);
         match conditional::evaluate(method, asked, validators) {
             Verdict::NotModified => return not_modified(headers),
             Verdict::Failed => return Response::new(StatusCode::PRECONDITION_FAILED),
@@ -58,7 +97,7 @@ pub fn precondition(status: StatusCode, headers: &Headers, question: &Question<'
     if status != StatusCode::OK || !question.lookup.conditional {
         return None;
     }
-    let validators = validators(headers.first(&ETAG), headers.first(&LAST_MODIFIED), question.now);
+    let validators = validators(|name| headers.first(name), question.now);
     match conditional::evaluate(question.method, question.headers, validators) {
         Verdict::NotModified => Some(not_modified(headers.clone())),
         Verdict::Failed => Some(Response::new(StatusCode::PRECONDITION_FAILED)),
@@ -71,7 +110,7 @@ pub fn one_part(headers: &Headers, length: u64, question: &Question<'_>) -> Opti
     if !question.lookup.range {
         return None;
     }
-    let validators = validators(headers.first(&ETAG), headers.first(&LAST_MODIFIED), question.now);
+    let validators = validators(|name| headers.first(name), question.now);
     match range::select(question.method, question.headers, validators, length) {
         Selection::One(span) => Some(span),
         // A whole body is an answer to any range.
@@ -79,8 +118,9 @@ pub fn one_part(headers: &Headers, length: u64, question: &Question<'_>) -> Opti
     }
 }
 
-fn validators<'a>(etag: Option<&'a HeaderValue>, modified: Option<&HeaderValue>, now: Millis) -> Validators<'a> {
-    Validators { etag, modified: modified.and_then(date::parse), now: seconds(now) }
+fn validators<'a>(first: impl Fn(&HeaderName) -> Option<&'a HeaderValue>, now: Millis) -> Validators<'a> {
+    let seconds_of = |name: &HeaderName| first(name).and_then(date::parse);
+    Validators { etag: first(&ETAG), modified: seconds_of(&LAST_MODIFIED), dated: seconds_of(&DATE), now: seconds(now) }
 }
 
 /// 304 with the fields that are not about a content.

@@ -37,6 +37,11 @@ impl Names {
         (names.len() <= MAX_NAMES).then(|| Self(names.into()))
     }
 
+    /// As they were stored.
+    pub(super) fn stored(names: Vec<HeaderName>) -> Self {
+        Self(names.into())
+    }
+
     /// Whether every request for the address matches.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -28,6 +28,16 @@ pub enum Command {
     Check(CheckArgs),
     /// Say which route takes a request, why, what it does with it, and why the others lost
     Explain(ExplainArgs),
+    /// Say what a new config changes, in an operator's words: exit status 0 nothing, 1 something, 2 a config cannot be used
+    Diff(DiffArgs),
+    /// Ask the admin address of the running process whether it lives, as a container's health check
+    Healthcheck(HealthcheckArgs),
+    /// Replace the running program by the one that is installed now, without losing a connection
+    Upgrade(UpgradeArgs),
+    /// Show requests of a running program as they end
+    Tap(TapArgs),
+    /// Show what a running program does, in the terminal: routes, upstreams, latency, faults
+    Top(TopArgs),
     /// Print every key with its default, as a valid config
     Defaults,
     /// Print the JSON Schema of the config, for editors
@@ -61,6 +71,42 @@ pub struct RunArgs {
     pub file: ConfigFile,
 }
 
+/// `tidegate diff`
+#[derive(Debug, Arguments)]
+pub struct DiffArgs {
+    /// The config that serves now
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// The config that is to serve
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tidegate healthcheck`
+#[derive(Debug, Arguments)]
+pub struct HealthcheckArgs {
+    /// The config
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// Ask whether it takes traffic: no while it starts or drains
+    #[arg(long)]
+    pub ready: bool,
+}
+
+/// `tidegate upgrade`
+#[derive(Debug, Arguments)]
+pub struct UpgradeArgs {
+    /// The config
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// The process that serves now [default: the number in `pid_file` of the config]
+    #[arg(long, value_name = "PID")]
+    pub pid: Option<i32>,
+}
+
 /// `tidegate proxy`
 #[derive(Debug, Arguments)]
 pub struct ProxyArgs {
@@ -73,7 +119,7 @@ pub struct ProxyArgs {
 }
 
 /// `-H 'Name: value'`
-fn field(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+pub(super) fn field(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or("write it like \"Name: value\"")?;
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is no field name"))?;
     let value = HeaderValue::from_str(value.trim()).map_err(|_| format!("{value:?} is no field value"))?;
@@ -105,6 +151,42 @@ pub struct ExplainArgs {
     pub url: String,
 }
 
+/// Which running program.
+#[derive(Debug, Arguments)]
+pub struct AdminArgs {
+    /// Its admin address, such as 127.0.0.1:9180 or unix:/run/tidegate.sock [default: that of the config, then 127.0.0.1:9180]
+    #[arg(long, value_name = "ADDR")]
+    pub admin: Option<String>,
+    /// The config
+    #[command(flatten)]
+    pub file: ConfigFile,
+}
+
+/// `tidegate tap`
+#[derive(Debug, Arguments)]
+pub struct TapArgs {
+    /// The program
+    #[command(flatten)]
+    pub admin: AdminArgs,
+    /// End after so many
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// A line of JSON for each, with all fields of the access log
+    #[arg(long)]
+    pub json: bool,
+    /// What all of them have, such as route=api status=5xx duration_ms>250 user_agent~curl !fault
+    #[arg(value_name = "FILTER")]
+    pub filter: Vec<String>,
+}
+
+/// `tidegate top`
+#[derive(Debug, Arguments)]
+pub struct TopArgs {
+    /// The program
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory as _, FromArgMatches as _};
@@ -114,7 +196,13 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         Args::command().debug_assert();
-        for command in [RunArgs::augment_args, ProxyArgs::augment_args, ExplainArgs::augment_args] {
+        for command in [
+            RunArgs::augment_args,
+            ProxyArgs::augment_args,
+            ExplainArgs::augment_args,
+            TapArgs::augment_args,
+            TopArgs::augment_args,
+        ] {
             command(clap::Command::new("test")).debug_assert();
         }
     }

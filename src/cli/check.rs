@@ -9,7 +9,7 @@ use serde_json::json;
 use super::args::CheckArgs;
 use super::terminal::{colour, complain, fail, print};
 use crate::config::model::{Action, Listener, Model, Upstream};
-use crate::config::{self, Loaded, Problems};
+use crate::config::{Loaded, Problems};
 
 /// Of a long list only so many are shown.
 const SHOWN: usize = 12;
@@ -19,10 +19,7 @@ pub(super) fn check(args: &CheckArgs) -> ExitCode {
         Ok(path) => path,
         Err(error) => return fail(&error.to_string()),
     };
-    let loaded = config::load(&path, &super::environment).and_then(|loaded| {
-        let deep = super::deep_problems(&loaded.model);
-        loaded.with(deep)
-    });
+    let loaded = super::deep::load(&path);
     match (loaded, args.json) {
         (Ok(loaded), false) => {
             if !loaded.warnings.is_empty() {
@@ -99,8 +96,10 @@ fn listener(listener: &Listener) -> Vec<String> {
 
 fn upstream(upstream: &Upstream) -> Vec<String> {
     let tls = if upstream.tls.is_some() { ", TLS" } else { "" };
-    let endpoints = counted(upstream.endpoints.len(), "endpoint", "endpoints");
-    vec![upstream.name.to_string(), format!("{endpoints}{tls}")]
+    let file = upstream.discovery.file.as_ref().map(|file| format!("those of {}", file.display()));
+    let listed = (!upstream.endpoints.is_empty()).then(|| counted(upstream.endpoints.len(), "endpoint", "endpoints"));
+    let endpoints: Vec<_> = listed.into_iter().chain(file).collect();
+    vec![upstream.name.to_string(), format!("{}{tls}", endpoints.join(" and "))]
 }
 
 /// `5: 3 to upstreams, 1 split, 1 redirect`

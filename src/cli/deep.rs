@@ -1,23 +1,40 @@
 //! What only shows when the files that a config names are read too.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::model::Model;
-use crate::config::{Problem, ProblemKind};
+use crate::config::{self, Loaded, Problem, ProblemKind, Problems};
 use crate::observe::metrics::Metrics;
+use crate::reload;
 use crate::snapshot::{self, CompileProblem};
 use crate::tls::{self, Severity, TlsProblem};
+use crate::upstream::discovery::Answers;
+
+/// Loads a config and reads what it names, as a start would.
+///
+/// # Errors
+/// All problems, those of the files as well.
+pub(super) fn load(path: &Path) -> Result<Loaded, Problems> {
+    config::load(path, &super::environment).and_then(|loaded| {
+        let deep = deep_problems(&loaded.model);
+        loaded.with(deep)
+    })
+}
 
 /// Reads certificates, keys, authorities and folders; for [`crate::config::Loaded::with`], which finds the places.
 ///
-/// What a reload would refuse, and what the TLS layer would rather have otherwise.
+/// What a reload would refuse, what the TLS layer would rather have otherwise, and which of `[[tests]]` does not come true.
 pub fn deep_problems(model: &Model) -> Vec<Problem> {
     let mut problems: Vec<_> = tls::problems(model).into_iter().map(of_tls).collect();
-    let refused = snapshot::compile(Arc::new(model.clone()), None, &Metrics::new()).err().unwrap_or_default();
+    let mut answers = Answers::default();
+    problems.extend(reload::read_files(model, &mut answers));
+    let refused = snapshot::compile(Arc::new(model.clone()), None, &Metrics::new(), &answers).err().unwrap_or_default();
     let refused = refused.into_iter().map(of_compile);
     let known = |new: &Problem| problems.iter().any(|old| (old.kind, &old.key_path) == (new.kind, &new.key_path));
     let fresh: Vec<_> = refused.filter(|new| !known(new)).collect();
     problems.extend(fresh);
+    problems.extend(super::expected::broken(model));
     problems
 }
 
@@ -36,10 +53,7 @@ fn of_compile(problem: CompileProblem) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::config::load;
 
     #[test]
     fn the_example_of_an_edge_is_clean_where_its_files_are() {
@@ -53,7 +67,7 @@ mod tests {
 
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/edge.toml");
         let env = |name: &str| ["CERTS", "WWW"].contains(&name).then(|| folder.path().display().to_string());
-        let loaded = || load(&path, &env).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let loaded = || config::load(&path, &env).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
         assert_eq!(deep_problems(&loaded().model), []);
 
         // Without them, each is a problem once, at its place.

@@ -28,7 +28,7 @@ pub(super) fn demo() -> ExitCode {
     let variables = [("DEMO_ORIGIN_1", one), ("DEMO_ORIGIN_2", two)];
     let variables = variables.map(|(name, address)| (name.to_owned(), address.to_string())).to_vec();
     let source = Source::Text { name: "demo.toml".to_owned(), text: CONFIG.to_owned(), variables };
-    server::run(Options { source, ready: Some(page) })
+    server::run(Options { source, ready: Some(page), explain: super::explain::answer })
 }
 
 /// Starts an origin on a thread of its own.
@@ -84,7 +84,7 @@ fn page(_: &[(String, String)]) {
     let lines = [
         ("http", "http://127.0.0.1:8080"),
         ("https", "https://localhost:8443 (self-signed, so curl -k)"),
-        ("admin", "http://127.0.0.1:9180"),
+        ("admin", "http://127.0.0.1:9180 (a dashboard, in a browser)"),
     ];
     for (what, address) in lines {
         let _ = writeln!(out, "  {what:<6} {address}");

@@ -4,6 +4,7 @@
 //! the same sanitiser, router, filters and splits that serve requests; nothing here decides by itself.
 
 mod action;
+mod edge;
 mod question;
 mod report;
 mod text;
@@ -11,7 +12,9 @@ mod words;
 
 pub use action::{ActionReport, ArmReport, EndpointReport, Step, UpstreamReport};
 pub use question::{Question, Unasked};
-pub use report::{Decision, ListenerReport, LostReport, Outcome, ReasonReport, Report, RequestReport, RouteReport};
+pub use report::{
+    Decision, ListenerReport, LostReport, Outcome, PathReport, ReasonReport, Report, RequestReport, RouteReport,
+};
 
 use std::process::ExitCode;
 
@@ -66,6 +69,16 @@ pub(super) fn run(args: &ExplainArgs) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Answers `/api/explain`: the parameters are `url`, `method`, `header` ("Name: value", may stand several times), `client`
+/// and `listener`.
+///
+/// # Errors
+/// One sentence, where it is no question.
+pub fn answer(model: &Model, parameters: &[(String, String)]) -> Result<serde_json::Value, String> {
+    let report = Report::make(model, &Question::of(parameters)?).map_err(|error| error.to_string())?;
+    serde_json::to_value(report).map_err(|error| error.to_string())
 }
 
 /// Answers the question.

@@ -141,6 +141,13 @@ impl<'a> Fields<'a> {
         found
     }
 
+    /// The section of a key that is absent and on by default.
+    pub(super) fn unsaid(&self, name: &str) -> Option<Fields<'a>> {
+        static EMPTY: Table = Table { entries: Vec::new() };
+        let section = self.key(name).kind.section()?;
+        Some(Fields::open(self.scope, section, join(&self.path, name), (&EMPTY, self.span, None)))
+    }
+
     /// Whether something can lie under it: a route, and not `[defaults]` itself.
     pub(super) fn is_route(&self) -> bool {
         self.section.key("upstream").is_some()

@@ -47,7 +47,10 @@ impl<'a> Found<'a> {
         let written = self.scope.sources.slice(self.node.span);
         let help = match (self.kind, &self.node.shape) {
             (Kind::Duration | Kind::Timeout, Shape::Integer(_)) => format!("write \"{written}s\" or \"{written}ms\""),
-            (Kind::Text(..) | Kind::Path | Kind::Word(_), Shape::Integer(_) | Shape::Float | Shape::Boolean(_)) => {
+            (
+                Kind::Text(..) | Kind::Path | Kind::Word(_) | Kind::Either([Kind::Text(..), ..]),
+                Shape::Integer(_) | Shape::Float | Shape::Boolean(_),
+            ) => {
                 format!("write \"{written}\"")
             }
             (Kind::Integer(..) | Kind::Boolean, Shape::Text(text)) if text.len() < 20 => {
@@ -314,7 +317,7 @@ impl Kind {
         }
     }
 
-    fn section(&self) -> Option<&'static Section> {
+    pub(super) fn section(&self) -> Option<&'static Section> {
         match self {
             Self::Table(section) | Self::Named(section) | Self::Repeated(section) => Some(section),
             Self::Either(kinds) => kinds.iter().find_map(Self::section),

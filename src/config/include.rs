@@ -12,7 +12,7 @@ use super::raw::{self, Entry, Node, Shape, Table};
 use super::source::{Sources, Span};
 
 /// All files, read.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Read {
     pub(super) sources: Sources,
     pub(super) table: Table,
@@ -44,6 +44,18 @@ pub(super) fn read_text(name: &str, text: &str) -> Read {
     }
     read.table = table;
     read
+}
+
+impl Read {
+    /// With a text of our own at the end, as if a file of that name were included.
+    pub(super) fn with(mut self, name: &str, text: &str) -> Self {
+        let file = self.sources.add(name, Path::new(""), text.to_owned());
+        let (table, problems) = raw::read(file, &self.sources);
+        self.broken |= !problems.is_empty();
+        self.problems.extend(problems);
+        merge(&mut self.table, table, &mut self.problems, &self.sources);
+        self
+    }
 }
 
 struct Walk<'w, 'e> {

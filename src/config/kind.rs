@@ -20,6 +20,8 @@ pub(super) struct Key {
     pub(super) doc: &'static str,
     /// A value as TOML, where the default does not show one.
     pub(super) example: &'static str,
+    /// Whether its value, or all that is in it, is kept from those who look at the running program.
+    pub(super) secret: bool,
 }
 
 /// Which values a key takes.
@@ -112,11 +114,17 @@ impl Kind {
 
 impl Key {
     pub(super) const fn new(name: &'static str, kind: Kind, default: Default, doc: &'static str) -> Self {
-        Self { name, kind, default, doc, example: "" }
+        Self { name, kind, default, doc, example: "", secret: false }
     }
 
     pub(super) const fn example(mut self, example: &'static str) -> Self {
         self.example = example;
+        self
+    }
+
+    /// Its value is shown to nobody.
+    pub(super) const fn secret(mut self) -> Self {
+        self.secret = true;
         self
     }
 }

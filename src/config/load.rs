@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::env::Environment;
 use super::fields::Scope;
 use super::include::Read;
+use super::joined::Written;
 use super::lower;
 use super::model::Model;
+use super::outline::{Outline, Prints, outline, prints};
 use super::problem::{Problem, Problems};
 use super::raw::Table;
 
@@ -19,7 +21,7 @@ pub struct Loaded {
     /// What it says without effect.
     pub warnings: Problems,
     /// For the places of problems that other layers find.
-    raw: Table,
+    pub(super) raw: Table,
 }
 
 /// Reads a file and all that it includes. `env` fills in `${NAME}`.
@@ -28,6 +30,11 @@ pub struct Loaded {
 /// Every problem of every file; at least one of them is an error.
 pub fn load(path: &Path, env: &Environment<'_>) -> Result<Loaded, Problems> {
     judge(super::include::read(path, env), env)
+}
+
+/// Reads a file and all that it includes, without a verdict.
+pub fn written(path: &Path, env: &Environment<'_>) -> Written {
+    Written::new(super::include::read(path, env))
 }
 
 /// Reads a text, which cannot include files; `name` is its name in messages.
@@ -59,7 +66,7 @@ pub fn minimal_proxy<S: AsRef<str>>(from: &str, to: &[S]) -> Result<Loaded, Prob
     parse("command line", &text, &|_| None)
 }
 
-fn judge(read: Read, env: &Environment<'_>) -> Result<Loaded, Problems> {
+pub(super) fn judge(read: Read, env: &Environment<'_>) -> Result<Loaded, Problems> {
     let Read { sources, table, problems, mut files, broken } = read;
     let certain = problems.len();
     let scope = Scope::new(&sources, env, problems);
@@ -73,6 +80,7 @@ fn judge(read: Read, env: &Environment<'_>) -> Result<Loaded, Problems> {
     files.sort();
     files.dedup();
     model.files = files;
+    model.written = Arc::new(super::shown::shown(&table));
     let problems = Problems::new(problems, Arc::new(sources));
     if problems.has_errors() {
         return Err(problems);
@@ -81,6 +89,16 @@ fn judge(read: Read, env: &Environment<'_>) -> Result<Loaded, Problems> {
 }
 
 impl Loaded {
+    /// What it comes to, setting by setting. `env` fills in `${NAME}`, as when it was read.
+    pub fn outline(&self, env: &Environment<'_>) -> Outline {
+        outline(&self.raw, self.warnings.sources(), env)
+    }
+
+    /// What tells one thing of it from another one, in a number each. `env` likewise.
+    pub fn prints(&self, env: &Environment<'_>) -> Prints {
+        prints(&self.raw, self.warnings.sources(), env)
+    }
+
     /// Adds what other layers found; they know key paths, and the places are found from those.
     ///
     /// # Errors

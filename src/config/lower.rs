@@ -2,14 +2,22 @@
 //!
 //! A value that could not be read leaves a gap or a default behind. That never gets out: with one error there is no model.
 
+mod auth;
 mod balance;
 mod cache;
 mod check;
 mod compress;
+mod discovery;
+mod docker;
+mod edge;
+mod expected;
+mod guard;
 mod health;
 mod listener;
+mod logs;
 mod names;
 mod policy;
+mod releases;
 mod route;
 mod traffic;
 mod upstream;
@@ -17,12 +25,12 @@ mod upstream;
 use super::fields::{Fields, Scope};
 use super::found::Found;
 use super::keys::ROOT;
-use super::model::{AccessFormat, AccessSink, Admin, ListenAddress, Log, Model, Server};
+use super::model::{Admin, ListenAddress, MemoryLimit, Model, Server};
 use super::problem::{Problem, ProblemKind};
 use super::raw::{Shape, Table};
-use super::scalar::{self, Read, Wrong};
+use super::scalar::{self, Wrong};
 use super::source::Span;
-use crate::observe::access_log;
+pub(super) use discovery::endpoints_of_file;
 use names::Names;
 
 /// Reads the whole config.
@@ -37,8 +45,11 @@ pub(super) fn lower<'a>(scope: &'a Scope<'a>, table: &'a Table) -> Model {
     let model = Model {
         server: server(&root),
         admin: admin(&root),
-        log: log(&root),
+        log: logs::log(&root),
+        tracing: logs::tracing(&root),
         cache: cache::cache(&section_or_empty(&root, "cache", &nothing)),
+        resolver: discovery::resolver(&section_or_empty(&root, "resolver", &nothing)),
+        docker: docker::docker(&root, &listeners),
         listeners: listener::listeners(&root),
         upstreams: upstream::upstreams(&root),
         routes: route::routes(
@@ -46,7 +57,10 @@ pub(super) fn lower<'a>(scope: &'a Scope<'a>, table: &'a Table) -> Model {
             defaults.as_ref(),
             &route::Places { listeners: &listeners, upstreams: &upstreams },
         ),
-        files: Vec::new(), // the scope has them; the caller fills them in
+        tests: expected::tests(&root, &listeners),
+        // The scope has the files and the caller the tree; both are filled in there.
+        files: Vec::new(),
+        written: Default::default(),
     };
     check::listeners_exist(&root, &listeners);
     check::addresses_differ(&root);
@@ -63,9 +77,25 @@ fn server(root: &Fields<'_>) -> Server {
     let at = section_or_empty(root, "server", &nothing);
     Server {
         workers: at.find("workers").and_then(|found| workers(&found)),
+        drain_delay: at.duration("drain_delay"),
         drain_timeout: at.duration("drain_timeout").unwrap_or_default(),
         watch: at.boolean("watch"),
+        guard: guard::guard(&at),
+        pid_file: at.find("pid_file").and_then(|found| found.path()),
+        upgrade_timeout: at.duration("upgrade_timeout").unwrap_or_default(),
         zone: balance::zone(&at),
+        max_connections: at.count("max_connections"),
+        max_requests: at.count("max_requests"),
+        max_memory: at.find("max_memory").and_then(|found| max_memory(&found)).unwrap_or(MemoryLimit::Auto),
+        max_delay: at.duration("max_delay"),
+    }
+}
+
+fn max_memory(found: &Found<'_>) -> Option<MemoryLimit> {
+    match found.text()?.as_ref() {
+        "auto" => Some(MemoryLimit::Auto),
+        "off" => Some(MemoryLimit::Off),
+        _ => found.parsed(scalar::size).map(MemoryLimit::Octets),
     }
 }
 
@@ -87,39 +117,19 @@ fn workers(found: &Found<'_>) -> Option<usize> {
 
 fn admin(root: &Fields<'_>) -> Option<Admin> {
     let at = root.section("admin")?;
-    Some(Admin { address: listen_address(&at.required("address")?)? })
-}
-
-fn log(root: &Fields<'_>) -> Log {
-    let nothing = Table::default();
-    let at = section_or_empty(root, "log", &nothing);
-    let access = at.find("access").and_then(|found| match found.text()?.as_ref() {
-        "stdout" => None,
-        "off" => Some(AccessSink::Off),
-        _ => found.path().map(AccessSink::File),
-    });
-    Log {
-        level: at.word("level"),
-        format: at.word("format"),
-        access: access.unwrap_or(AccessSink::Stdout),
-        access_format: at.parsed("access_format", access_format).unwrap_or(AccessFormat::Json),
+    let found = at.required("address");
+    let token = at.parsed("token", scalar::secret);
+    let hosts = at.list("hosts", |text| Ok(text.trim_end_matches('.').to_ascii_lowercase()));
+    let found = found?;
+    let address = listen_address(&found)?;
+    if let ListenAddress::Tcp(bound) = &address
+        && !bound.ip().is_loopback()
+        && at.find("token").is_none()
+    {
+        let message = format!("{address} can be reached from other machines, and anybody there could change things");
+        found.conflict(message, "add token = \"${TIDEGATE_ADMIN_TOKEN}\", or listen on 127.0.0.1 or a unix socket");
     }
-}
-
-fn access_format(text: &str) -> Read<AccessFormat> {
-    match text {
-        "json" => return Ok(AccessFormat::Json),
-        "combined" => return Ok(AccessFormat::Combined),
-        _ => {}
-    }
-    match access_log::Template::parse(text) {
-        Ok(_) => Ok(AccessFormat::Template(text.to_owned())),
-        Err(access_log::TemplateError::NoField) => {
-            let message = format!("{} is no format and has no {{field}}", super::nearest::quoted(text));
-            Err(Wrong::new(message, "\"json\", \"combined\", or such as \"{client_ip} {status}\""))
-        }
-        Err(error) => Err(Wrong { message: error.to_string(), help: error.help(), part: Some(error.span()) }),
-    }
+    Some(Admin { address, token, hosts })
 }
 
 /// A section whose absence means its defaults.

@@ -25,14 +25,24 @@ mod nearest;
 mod scalar;
 
 mod load;
+mod outline;
+mod shown;
+
+mod docker;
+mod endpoints_file;
+mod joined;
+mod json;
 
 mod render;
 
 pub mod reference;
 pub mod schema;
 
+pub use endpoints_file::read_endpoints;
 pub use env::Environment;
-pub use load::{Loaded, load, minimal_proxy, parse};
+pub use joined::Written;
+pub use load::{Loaded, load, minimal_proxy, parse, written};
+pub use outline::{Outline, Prints, Setting};
 pub use problem::{Problem, ProblemKind, Problems, Severity};
 pub use source::{Sources, Span};
 

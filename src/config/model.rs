@@ -2,12 +2,21 @@
 //!
 //! Durations that are `None` are switched off (`"off"` or `"0s"` in the file). Sizes are octets.
 
+mod abuse;
+mod auth;
 mod balance;
 mod cache;
 mod compress;
+mod discovery;
+mod docker;
+mod edge;
+mod expected;
 mod health;
 mod log;
+mod overload;
+mod releases;
 mod rules;
+mod server;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -19,12 +28,23 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use regex::Regex;
 
+use crate::http::path::PathPolicy;
+
+pub use abuse::AbuseLimits;
+pub use auth::*;
 pub use balance::*;
 pub use cache::*;
 pub use compress::*;
+pub use discovery::*;
+pub use docker::{Container, Docker, LABEL_PREFIX, LABELS, Labelled, Unheard};
+pub use edge::*;
+pub use expected::Expectation;
 pub use health::{Health, HealthProbe, HttpProbe, StatusRange};
 pub use log::*;
+pub use overload::{MemoryLimit, Priority};
+pub use releases::{Abort, Delay, Inject, Mirror, Share, Split, SplitCookie, ValueMatch};
 pub use rules::{HeaderRules, Rewrite};
+pub use server::{Guard, Server};
 pub use traffic::*;
 
 /// A whole config, ready to be compiled into a snapshot.
@@ -36,30 +56,27 @@ pub struct Model {
     pub admin: Option<Admin>,
     /// `[log]`
     pub log: Log,
+    /// `[tracing]`, absent: off
+    pub tracing: Option<Tracing>,
     /// `[cache]`
     pub cache: Cache,
+    /// `[resolver]`
+    pub resolver: Resolver,
+    /// `[discovery.docker]`; absent: off
+    pub docker: Option<Docker>,
     /// `[listeners.*]`, in the order of the file
     pub listeners: Vec<Listener>,
     /// `[upstreams.*]`, in the order of the file
     pub upstreams: Vec<Upstream>,
     /// `[[routes]]`, in the order of the file(s)
     pub routes: Vec<Route>,
+    /// `[[tests]]`
+    pub tests: Vec<Expectation>,
     /// Every file that this config was read from or depends on (includes, certificates, keys, authorities), for the file watch;
     /// and the folders that patterns of `include` look in, whose time changes when a file comes or goes.
     pub files: Vec<PathBuf>,
-}
-
-/// `[server]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
-    /// `workers`; `None` is `"auto"`: the cgroup's CPU quota, else the cores
-    pub workers: Option<usize>,
-    /// `drain_timeout`, default 30 s
-    pub drain_timeout: Duration,
-    /// `watch`, default true
-    pub watch: bool,
-    /// `zone`: where this process is; endpoints of the same zone are preferred
-    pub zone: Option<Arc<str>>,
+    /// What the files say, as one tree, without what is secret.
+    pub written: Arc<serde_json::Value>,
 }
 
 /// `[admin]`
@@ -67,6 +84,32 @@ pub struct Server {
 pub struct Admin {
     /// `address`
     pub address: ListenAddress,
+    /// `token`: what `Authorization: Bearer` must show
+    pub token: Option<Secret>,
+    /// `hosts`: names by which it may be asked for, lower case
+    pub hosts: Vec<String>,
+}
+
+/// A text that is not to be seen.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps it.
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// Gives it to the one who needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
 }
 
 /// Where a listener or the admin address binds.
@@ -130,6 +173,8 @@ pub struct Listener {
     pub http2: bool,
     /// `[listeners.NAME.tls]`
     pub tls: Option<ListenerTls>,
+    /// How paths are made clean, each a key of its own
+    pub paths: PathPolicy,
     /// The limits, each a key of its own
     pub limits: ListenerLimits,
 }
@@ -159,6 +204,16 @@ pub struct ListenerLimits {
     pub max_target_size: usize,
     /// `max_streams`, default 100: concurrent HTTP/2 streams of a connection
     pub max_streams: u32,
+    /// `min_request_rate`, default 256 B: octets a second that a request body must bring while it is waited for; 0 is off
+    pub min_request_rate: u32,
+    /// `min_response_rate`, default 256 B: octets a second that a client must take while it is waited for; 0 is off
+    pub min_response_rate: u32,
+    /// `max_connections_per_client`, default 10000; by address, IPv6 by /64; 0 is off
+    pub max_connections_per_client: usize,
+    /// `max_requests_per_client`, default 10000: exchanges of all connections of an address; 0 is off
+    pub max_requests_per_client: usize,
+    /// `abuse`; `None` where it is `false`
+    pub abuse: Option<AbuseLimits>,
 }
 
 /// `[listeners.NAME.tls]`
@@ -208,8 +263,10 @@ pub enum TlsVersion {
 pub struct Upstream {
     /// NAME
     pub name: Arc<str>,
-    /// `endpoints`, at least one
+    /// `endpoints`; at least one where there is no `endpoints_file`
     pub endpoints: Vec<Endpoint>,
+    /// Where others come from
+    pub discovery: Discovery,
     /// `protocol`, default http/1.1
     pub protocol: UpstreamProtocol,
     /// `balance`, default `least_requests`
@@ -232,6 +289,8 @@ pub struct Upstream {
     pub max_connections: usize,
     /// `max_response_head_size`, default 32 KiB
     pub max_response_head_size: usize,
+    /// `unknown_transfer_codings`, default false: whether a response in one is taken as it is
+    pub unknown_transfer_codings: bool,
     /// `proxy_protocol`: send a PROXY header on each new connection (then one client's connection is never reused for another)
     pub proxy_protocol: Option<ProxyProtocolVersion>,
     /// `[upstreams.NAME.tls]`; present: TLS to the endpoints
@@ -244,45 +303,6 @@ pub struct Upstream {
     pub health: Option<Health>,
     /// `max_requests` and what belongs to it
     pub capacity: Capacity,
-}
-
-/// One of `endpoints`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// `address`
-    pub address: EndpointAddress,
-    /// `weight`, default 1, at least 1
-    pub weight: u32,
-    /// `backup`: used only while no other endpoint can be
-    pub backup: bool,
-    /// `zone`: where it is
-    pub zone: Option<Arc<str>>,
-}
-
-/// Where an endpoint is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum EndpointAddress {
-    /// `"127.0.0.1:9000"`
-    Ip(SocketAddr),
-    /// `"api.internal:9000"`
-    Name {
-        /// Host name, lower case.
-        host: String,
-        /// Port.
-        port: u16,
-    },
-    /// `"unix:/run/app.sock"`
-    Unix(PathBuf),
-}
-
-impl std::fmt::Display for EndpointAddress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Ip(address) => address.fmt(f),
-            Self::Name { host, port } => write!(f, "{host}:{port}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
 }
 
 /// `protocol`
@@ -320,6 +340,12 @@ pub struct UpstreamTls {
     pub min_version: TlsVersion,
 }
 
+impl UpstreamTls {
+    /// Verified against the system's authorities.
+    pub const VERIFIED: Self =
+        Self { verify: true, ca: None, server_name: None, certificate: None, min_version: TlsVersion::V1_2 };
+}
+
 /// `[[routes]]`
 #[derive(Clone, Debug)]
 pub struct Route {
@@ -333,8 +359,10 @@ pub struct Route {
     pub path: PathMatch,
     /// `methods`; empty: any
     pub methods: Vec<Method>,
-    /// `headers`: all must be there with that value; `*` is any value
+    /// `headers`: all must be as they say; `*` is any value
     pub headers: Vec<(HeaderName, ValueMatch)>,
+    /// `cookies`: likewise
+    pub cookies: Vec<(String, ValueMatch)>,
     /// `query`: likewise
     pub query: Vec<(String, ValueMatch)>,
     /// The one action
@@ -383,15 +411,6 @@ pub enum PathMatch {
     Regex(Regex),
 }
 
-/// What a value must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ValueMatch {
-    /// Anything, as long as it is there.
-    Any,
-    /// Exactly this.
-    Exact(String),
-}
-
 /// What a route does.
 #[derive(Clone, Debug)]
 pub enum Action {
@@ -405,15 +424,6 @@ pub enum Action {
     Respond(Respond),
     /// `files`
     Files(Files),
-}
-
-/// `split`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Split {
-    /// Places in [`Model::upstreams`] and their weights, at least one above 0
-    pub arms: Vec<(usize, u32)>,
-    /// `sticky`: the same key goes to the same arm; none: by chance
-    pub sticky: Option<HashOn>,
 }
 
 /// `hash_on` of an upstream, `split_on` of a split
@@ -447,12 +457,22 @@ pub struct Template {
 }
 
 /// A piece of a template.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum TemplatePart {
     /// Text as it stands.
     Literal(String),
     /// A placeholder.
     Placeholder(Placeholder),
+}
+
+/// What a template says may be what an upstream knows us by.
+impl std::fmt::Debug for TemplatePart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Literal(_) => f.write_str("Literal(..)"),
+            Self::Placeholder(placeholder) => f.debug_tuple("Placeholder").field(placeholder).finish(),
+        }
+    }
 }
 
 /// What a placeholder stands for.
@@ -477,7 +497,7 @@ pub enum Placeholder {
 }
 
 /// `respond`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Respond {
     /// `status`, default 200
     pub status: StatusCode,
@@ -485,6 +505,12 @@ pub struct Respond {
     pub body: bytes::Bytes,
     /// `headers`; `content-type` is text/plain unless set
     pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl std::fmt::Debug for Respond {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Respond").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 /// `files`
@@ -519,14 +545,26 @@ pub struct Policies {
     pub preserve_host: bool,
     /// `timeout`, default off: the whole exchange, from the request's head to the last byte of the response
     pub timeout: Option<Duration>,
+    /// `deadline_header`; none: upstreams are not told
+    pub deadline_header: Option<HeaderName>,
+    /// `hedge`, default off
+    pub hedge: Option<Hedge>,
+    /// `mirror`, default off
+    pub mirror: Option<Mirror>,
+    /// `inject`, default off
+    pub inject: Option<Inject>,
     /// `max_body`, default 16 MiB; 0 is no limit
     pub max_body: u64,
     /// `upgrades`, default `["websocket"]`: protocols that a client may switch to, lower case
     pub upgrades: Vec<String>,
+    /// `priority`, default normal
+    pub priority: Priority,
     /// `max_requests`, default 0 (no limit): exchanges of this route at the same time in the process
     pub max_requests: usize,
     /// `compress`, `decompress_request`, `decompress_response`
     pub codings: Codings,
     /// `cache`; none: off
     pub cache: Option<CachePolicy>,
+    /// Who may come, and what browsers are told
+    pub edge: EdgePolicies,
 }

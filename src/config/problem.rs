@@ -157,6 +157,10 @@ pub struct Problems {
 
 impl Problems {
     /// Sorts by place and drops what is there twice (a bad value of `[defaults]` is met by each route).
+    pub(super) fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
     pub(super) fn new(mut list: Vec<Problem>, sources: Arc<Sources>) -> Self {
         list.sort_by(|a, b| {
             let key = |one: &Problem| (one.span.is_none(), one.span.map(|span| (span.file, span.start)), one.severity);

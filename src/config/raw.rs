@@ -16,8 +16,8 @@ pub(super) struct Node {
     pub(super) shape: Shape,
 }
 
-/// What TOML knows.
-#[derive(Clone, Debug)]
+/// What TOML knows. Which of its texts are secret, only the tables of keys know, so none is shown.
+#[derive(Clone)]
 pub(super) enum Shape {
     Text(String),
     /// Beyond 64 bits: the nearest that fits, which is out of every range anyway.
@@ -25,8 +25,25 @@ pub(super) enum Shape {
     Float,
     Boolean(bool),
     Datetime,
+    /// `null`, which only JSON has.
+    Nothing,
     List(Vec<Node>),
     Table(Table),
+}
+
+impl std::fmt::Debug for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(_) => f.write_str("Text(..)"),
+            Self::Integer(number) => f.debug_tuple("Integer").field(number).finish(),
+            Self::Float => f.write_str("Float"),
+            Self::Boolean(yes) => f.debug_tuple("Boolean").field(yes).finish(),
+            Self::Datetime => f.write_str("Datetime"),
+            Self::Nothing => f.write_str("Nothing"),
+            Self::List(list) => f.debug_tuple("List").field(list).finish(),
+            Self::Table(table) => f.debug_tuple("Table").field(table).finish(),
+        }
+    }
 }
 
 /// Keys and values in the order of the file.
@@ -52,6 +69,7 @@ impl Shape {
             Self::Float => "a fraction",
             Self::Boolean(_) => "a boolean",
             Self::Datetime => "a date",
+            Self::Nothing => "null",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
         }

@@ -27,7 +27,9 @@ pub fn text() -> String {
                 let name = if key.name == "listeners" { "web" } else { "api" };
                 write_section(&mut out, &format!("[{}.{name}]", key.name), section, true);
             }
-            Kind::Repeated(section) => write_section(&mut out, &format!("[[{}]]", key.name), section, true),
+            Kind::Repeated(section) => {
+                write_section(&mut out, &format!("[[{}]]", key.name), section, key.name == "routes");
+            }
             _ => write_key(&mut out, key, true),
         }
     }

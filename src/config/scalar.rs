@@ -1,17 +1,21 @@
 //! One text to one value: durations, sizes, addresses, names. Pure; each failure says what would be right.
 
 mod address;
+mod edge;
 mod message;
 mod quantity;
 mod text;
 
-pub(super) use address::{certificate_name, cidr, endpoint_address, host_pattern, listen_address};
+pub(super) use address::{
+    certificate_name, cidr, collector, endpoint_address, host_pattern, listen_address, nameserver, origin,
+};
+pub(super) use edge::{byte_rate, limit_key, limit_name, rate};
 pub(super) use message::{
     authority, header_name, header_value, method, method_meant, path, request_target, rule_header_name, status_range,
     value_match,
 };
-pub(super) use quantity::{duration, factor, percent, show_size, size};
-pub(super) use text::{cookie_name, hash_on, inner_path, name, regex, template, upgrade};
+pub(super) use quantity::{duration, factor, more, percent, share, show_duration, show_size, size};
+pub(super) use text::{cookie_name, hash_on, inner_path, name, regex, secret, template, upgrade};
 
 /// Why a text is no such value.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,18 +6,25 @@ use std::sync::Arc;
 use super::model::Place;
 
 /// The texts of one config: the file, then what it includes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Sources {
     files: Vec<Source>,
 }
 
-#[derive(Debug)]
+#[derive(Clone)]
 struct Source {
     name: Arc<str>,
     directory: PathBuf,
     text: String,
     /// Where each line begins, in octets.
     lines: Vec<usize>,
+}
+
+/// Without the text: it has secrets.
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// Octets of one file.

@@ -235,7 +235,7 @@ const fn extension(coding: Coding) -> &'static [u8] {
         Coding::Zstd => b".zst",
         Coding::Br => b".br",
         Coding::Gzip => b".gz",
-        Coding::Identity => b"",
+        Coding::Dcz | Coding::Dcb | Coding::Identity => b"",
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Found {
 pub(super) fn compose(found: Found, method: &Method, asked: &Headers, now: u64) -> Response {
     let (size, modified) = (found.opened.size, modified_second(&found.opened, now));
     let etag = etag(&found.opened);
-    let validators = Validators { etag: Some(&etag), modified, now };
+    let validators = Validators { etag: Some(&etag), modified, dated: None, now };
     let mut headers = Headers::with_capacity(12);
     if found.varies {
         headers.append(VARY, HeaderValue::from_name(ACCEPT_ENCODING));

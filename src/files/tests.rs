@@ -85,7 +85,7 @@ fn asked(method: &Method, path: &str, fields: &[(&str, &str)]) -> CleanRequest {
     };
     let limits =
         sanitize::Limits { max_fields: 128, max_field_size: 8192, max_target_size: 8192, max_head_size: 16384 };
-    sanitize::request(request, limits).expect("clean")
+    sanitize::request(request, limits, Default::default()).expect("clean")
 }
 
 fn target(path: &str) -> Target {

@@ -105,7 +105,7 @@ pub(super) mod tests {
             body: Body::Empty,
         };
         let limits = Limits { max_fields: 99, max_field_size: 9999, max_target_size: 9999, max_head_size: 9999 };
-        sanitize::request(request, limits).expect("a clean request")
+        sanitize::request(request, limits, Default::default()).expect("a clean request")
     }
 
     /// Fields as [`request`] takes them.

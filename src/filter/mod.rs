@@ -5,7 +5,8 @@
 //! upstreams, and it never waits: one that must (for a decision made elsewhere) becomes a variant whose answer the pipeline
 //! awaits between two of these lists, so that this code stays as it is.
 //!
-//! [`Redirect`] and [`Respond`] are actions, not filters; they are here because they are made of the same templates.
+//! [`Redirect`] and [`Respond`] are actions, not filters; they are here because they are made of the same templates. [`Inject`] decides only
+//! what is to go wrong: the pipeline does it.
 
 mod codings;
 pub mod compress;
@@ -13,6 +14,7 @@ pub mod decompress;
 mod error;
 mod filters;
 mod headers;
+mod inject;
 mod redirect;
 mod respond;
 mod rewrite;
@@ -22,6 +24,7 @@ pub use codings::{Asked, Codings};
 pub use error::FilterError;
 pub use filters::{Filters, Verdict};
 pub use headers::FieldRules;
+pub use inject::{Inject, InjectCounts, Injection};
 pub use redirect::Redirect;
 pub use respond::Respond;
 pub use rewrite::Rewrite;

@@ -8,11 +8,17 @@ use crate::config::model;
 use crate::http::{Body, Headers, Response, hop};
 
 /// A compiled fixed response.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Respond {
     status: StatusCode,
     headers: Headers,
     body: Bytes,
+}
+
+impl std::fmt::Debug for Respond {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Respond").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 impl Respond {

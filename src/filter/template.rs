@@ -16,7 +16,7 @@ pub struct Values<'a> {
     pub scheme: Scheme,
     /// Host and port; empty where the client named none.
     pub authority: &'a str,
-    /// Path and query.
+    /// Path and query; the path is clean.
     pub target: &'a str,
     /// The client's address; `None` on a unix socket, where it renders as `-`.
     pub client: Option<IpAddr>,
@@ -25,10 +25,16 @@ pub struct Values<'a> {
 }
 
 /// A compiled template.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Template(Content);
 
-#[derive(Clone, Debug)]
+impl std::fmt::Debug for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Template(..)")
+    }
+}
+
+#[derive(Clone)]
 enum Content {
     /// There is no placeholder: the value is ready.
     Fixed(HeaderValue),
@@ -36,7 +42,7 @@ enum Content {
     Parts(Box<[Part]>),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Part {
     Literal(Box<[u8]>),
     Placeholder(Placeholder),

@@ -10,6 +10,9 @@ use super::{Scheme, Text};
 /// empty labels; a bracketed host that is no IPv6 address; a port that is empty or not 1 to 65535.
 pub fn clean(authority: Text) -> Option<Text> {
     let text = authority.as_str();
+    if is_plain(text.as_bytes()) {
+        return Some(authority);
+    }
     let (host, port) = split(text);
     if !(host_is_valid(host) && port.is_none_or(port_is_valid)) {
         return None;
@@ -18,6 +21,29 @@ pub fn clean(authority: Text) -> Option<Text> {
         return Some(authority);
     }
     Text::visible(text.to_ascii_lowercase().into_bytes().into())
+}
+
+/// Whether it is what nearly every authority is, in one pass: a name or an IPv4 address in lower case, perhaps with a port. What is not may be
+/// one all the same.
+fn is_plain(text: &[u8]) -> bool {
+    let mut label_before = false;
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' => label_before = true,
+            b'.' if label_before => label_before = false,
+            b':' if label_before => return is_plain_port(&text[at + 1..]),
+            _ => return false,
+        }
+    }
+    label_before
+}
+
+/// One to five digits that are not above 65535, the first of them not 0.
+fn is_plain_port(digits: &[u8]) -> bool {
+    let port = digits.iter().try_fold(0u32, |port, digit| {
+        digit.is_ascii_digit().then(|| port.saturating_mul(10).saturating_add(u32::from(digit - b'0')))
+    });
+    digits.len() <= 5 && digits.first() != Some(&b'0') && port.is_some_and(|port| (1..=65535).contains(&port))
 }
 
 /// Host (an IPv6 one with its brackets) and what follows the colon.
@@ -114,6 +140,9 @@ mod tests {
             ("[2001:DB8::1]:65535", "[2001:db8::1]:65535"),
             ("[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]"),
             ("example.com:00080", "example.com:00080"),
+            ("a.b:65535", "a.b:65535"),
+            ("a.b.:9", "a.b.:9"),
+            ("-a:1", "-a:1"),
         ] {
             assert_eq!(cleaned(given).as_deref(), Some(want), "{given}");
         }

@@ -71,6 +71,11 @@ pub trait BodyStream {
     /// How many bytes are still to come.
     fn length(&self) -> Length;
 
+    /// Whether it is known that neither data nor trailers follow. False is always right: then the end is told by itself.
+    fn has_ended(&self) -> bool {
+        false
+    }
+
     /// From here on at most so many octets; more is [`BodyError::TooLarge`]. For bodies from the network; a source of our own knows its size.
     fn set_limit(&mut self, _octets: u64) {}
 }
@@ -118,6 +123,15 @@ impl Body {
     /// Whether it is known that nothing more comes.
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::Empty)
+    }
+
+    /// Whether it is known that neither data nor trailers follow.
+    pub fn has_ended(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Full(_) => false,
+            Self::Stream(stream) => stream.has_ended(),
+        }
     }
 
     /// The next frame; `None` after the last one.

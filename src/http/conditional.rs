@@ -12,6 +12,8 @@ pub struct Validators<'a> {
     pub etag: Option<&'a HeaderValue>,
     /// `Last-Modified` in seconds since 1970.
     pub modified: Option<u64>,
+    /// When it was made or came, for `If-Modified-Since` alone where it is not known when it was modified (RFC 9111 §4.3.2).
+    pub dated: Option<u64>,
     /// Now, in seconds since 1970; a change in the present second may come after the answer (§8.8.2.2).
     pub now: u64,
 }
@@ -57,7 +59,7 @@ pub fn evaluate(method: &Method, headers: &Headers, validators: Validators<'_>) 
             false => Verdict::Proceed,
         };
     }
-    match (single_date(headers, &IF_MODIFIED_SINCE), validators.modified) {
+    match (single_date(headers, &IF_MODIFIED_SINCE), validators.modified.or(validators.dated)) {
         (Some(since), Some(modified)) if reads && modified <= since => Verdict::NotModified,
         _ => Verdict::Proceed,
     }
@@ -135,7 +137,7 @@ mod tests {
 
     fn verdict(method: Method, etag: Option<&str>, fields: &[(HeaderName, &str)]) -> Verdict {
         let etag = etag.map(|etag| HeaderValue::from_str(etag).expect("a value"));
-        let validators = Validators { etag: etag.as_ref(), modified: Some(784_111_777), now: 800_000_000 };
+        let validators = Validators { etag: etag.as_ref(), modified: Some(784_111_777), dated: None, now: 800_000_000 };
         evaluate(&method, &headers(fields), validators)
     }
 
@@ -185,6 +187,23 @@ mod tests {
         assert_eq!(verdict(Method::GET, None, &[(IF_MATCH, "\"a\"")]), Verdict::Failed);
     }
 
+    /// What is no entity tag (§8.8.3) is equal to nothing, not even to itself; octets beyond ASCII are allowed in one.
+    #[test]
+    fn tags_that_are_none() {
+        for (stored, asked, want) in [
+            ("\"abcdef\"", "abcdef", Verdict::Proceed),
+            ("abcdef", "abcdef", Verdict::Proceed),
+            ("abcdef", "\"abcdef\"", Verdict::Proceed),
+            ("w/\"abcdef\"", "w/\"abcdef\"", Verdict::Proceed),
+            ("W\\\"abcdef\"", "W\\\"abcdef\"", Verdict::Proceed),
+            ("W\"abcdef\"", "W\"abcdef\"", Verdict::Proceed),
+            ("\"abcdef\"", "\"abcdef", Verdict::Proceed),
+            ("\"abcdef\u{fc}\"", "\"abcdef\u{fc}\"", Verdict::NotModified),
+        ] {
+            assert_eq!(verdict(Method::GET, Some(stored), &[(IF_NONE_MATCH, asked)]), want, "{stored} {asked}");
+        }
+    }
+
     #[test]
     fn if_range() {
         let etag = HeaderValue::from_static("\"a\"");
@@ -201,7 +220,7 @@ mod tests {
             (&etag, 800_000_000, BEFORE, false),
             (&etag, 800_000_000, "nonsense", false),
         ] {
-            let validators = Validators { etag: Some(etag), modified: Some(784_111_777), now };
+            let validators = Validators { etag: Some(etag), modified: Some(784_111_777), dated: None, now };
             assert_eq!(
                 range_counts(&headers(&[(IF_RANGE, condition)]), validators),
                 want,
@@ -210,5 +229,19 @@ mod tests {
         }
         assert!(range_counts(&Headers::new(), Validators::default()));
         assert!(!range_counts(&headers(&[(IF_RANGE, "nonsense")]), Validators::default()));
+    }
+
+    #[test]
+    fn when_it_was_made_stands_in_for_if_modified_since_alone() {
+        let dated = Validators { etag: None, modified: None, dated: Some(784_111_777), now: 800_000_000 };
+        for (name, value, want) in [
+            (IF_MODIFIED_SINCE, MODIFIED, Verdict::NotModified),
+            (IF_MODIFIED_SINCE, AFTER, Verdict::NotModified),
+            (IF_MODIFIED_SINCE, BEFORE, Verdict::Proceed),
+            (IF_UNMODIFIED_SINCE, BEFORE, Verdict::Proceed),
+        ] {
+            assert_eq!(evaluate(&Method::GET, &headers(&[(name.clone(), value)]), dated), want, "{name} {value}");
+        }
+        assert!(!range_counts(&headers(&[(IF_RANGE, MODIFIED)]), dated));
     }
 }

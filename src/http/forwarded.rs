@@ -4,16 +4,18 @@
 //! trusted proxy's chain is kept and the peer added to it. `X-Forwarded-For` is believed before `Forwarded`: a proxy that writes only
 //! the former passes on the latter as its client sent it.
 //!
-//! Nearly all requests come from untrusted peers and without such fields: then all values but the identifier are made once for a
-//! connection, and copying one counts a reference.
+//! Nearly all requests come from untrusted peers and without such fields: then all of it but the identifier is made once for a
+//! connection, as lines that are written as they are, and a request counts one reference to it.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{FORWARDED, VIA};
 use http::{HeaderName, HeaderValue, Version};
 
+use super::headers::SharedFields;
 use super::request_id::{self, RequestIds};
 use super::sanitize::CleanRequest;
 use super::trust::{self, Trusted};
@@ -56,13 +58,13 @@ pub struct PerConnection {
     memo: RefCell<Option<Memo>>,
 }
 
-/// The values that hang on the authority, which a client seldom changes.
+/// The fields that hang on the authority, which a client seldom changes.
 #[derive(Clone, Debug)]
 struct Memo {
     authority: Text,
     scheme: Scheme,
-    host: HeaderValue,
-    forwarded: HeaderValue,
+    version: Version,
+    fields: Arc<SharedFields>,
 }
 
 /// What a request brought with it.
@@ -74,6 +76,8 @@ struct Brought {
     host: Option<HeaderValue>,
     id: Option<HeaderValue>,
     passes: usize,
+    /// Whether there was a `Via`: our element of that list is the last one.
+    via: bool,
 }
 
 impl PerConnection {
@@ -86,12 +90,12 @@ impl PerConnection {
 
     /// Finds out who asked, and puts what the upstream is told into the request. To be called once, before routing.
     pub fn apply(&self, request: &mut CleanRequest, trusted: &Trusted, ids: &RequestIds) -> Client {
-        let brought = self.take(request.headers_mut());
+        let mut brought = self.take(request.headers_mut());
         let mut client = Client {
             address: self.peer,
             scheme: self.scheme,
             authority: request.authority().clone(),
-            request_id: brought.id.clone().unwrap_or_else(|| ids.next()),
+            request_id: brought.id.take().unwrap_or_else(|| ids.next()),
             passes: brought.passes,
         };
         let chain = if self.trusted { self.believe(&brought, trusted, &mut client) } else { None };
@@ -99,11 +103,19 @@ impl PerConnection {
         let version = request.request().version;
         let headers = request.headers_mut();
         match chain {
-            Some(chain) => self.append_chain(headers, &chain, &client),
-            None => self.append_usual(headers, &client),
+            Some(chain) => {
+                self.append_chain(headers, &chain, &client);
+                append_own(headers, client.scheme, version);
+            }
+            None => {
+                let usual = self.usual(&client, version);
+                if brought.via {
+                    usual.iter().for_each(|(name, value)| headers.append(name.clone(), value.clone()));
+                } else {
+                    headers.put_in_front(usual);
+                }
+            }
         }
-        headers.append(X_FORWARDED_PROTO, HeaderValue::from_static(client.scheme.as_str()));
-        headers.append(VIA, via(version));
         headers.append(X_REQUEST_ID, client.request_id.clone());
         client
     }
@@ -114,7 +126,7 @@ impl PerConnection {
         headers.retain(|name, value| {
             let name = name.as_str();
             if name == "via" {
-                brought.passes += passes(value);
+                (brought.via, brought.passes) = (true, brought.passes + passes(value));
                 return true;
             }
             if !is_forwarding(name) {
@@ -167,32 +179,34 @@ impl PerConnection {
         Some(nodes().map(plain).collect())
     }
 
-    fn append_usual(&self, headers: &mut Headers, client: &Client) {
+    fn usual(&self, client: &Client, version: Version) -> Arc<SharedFields> {
         let mut memo = self.memo.borrow_mut();
+        let same =
+            |memo: &Memo| memo.authority == client.authority && memo.scheme == client.scheme && memo.version == version;
         let memo = match &mut *memo {
-            Some(memo) if memo.authority == client.authority && memo.scheme == client.scheme => memo,
-            stale => stale.insert(self.remember(client)),
+            Some(memo) if same(memo) => memo,
+            stale => stale.insert(self.remember(client, version)),
         };
-        if let Some(peer) = &self.peer_text {
-            headers.append(X_FORWARDED_FOR, peer.clone());
-        }
-        if !memo.authority.is_empty() {
-            headers.append(X_FORWARDED_HOST, memo.host.clone());
-        }
-        headers.append(FORWARDED, memo.forwarded.clone());
+        memo.fields.clone()
     }
 
-    fn remember(&self, client: &Client) -> Memo {
+    fn remember(&self, client: &Client, version: Version) -> Memo {
         // A copy: the authority may be a slice of a read buffer, which must not live as long as the connection.
         let bytes = Bytes::copy_from_slice(client.authority.as_bytes());
         let mut forwarded = String::with_capacity(64);
         self.write_element(&mut forwarded, client);
-        Memo {
-            authority: Text::visible(bytes.clone()).unwrap_or_default(),
-            scheme: client.scheme,
-            host: HeaderValue::from_maybe_shared(bytes).unwrap_or(HeaderValue::from_static("")),
-            forwarded: value(forwarded).unwrap_or(HeaderValue::from_static("for=unknown")),
+        let mut fields = Headers::with_capacity(5);
+        if let Some(peer) = &self.peer_text {
+            fields.append(X_FORWARDED_FOR, peer.clone());
         }
+        let host = HeaderValue::from_maybe_shared(bytes.clone()).ok().filter(|host| !host.is_empty());
+        if let Some(host) = host {
+            fields.append(X_FORWARDED_HOST, host);
+        }
+        fields.append(FORWARDED, value(forwarded).unwrap_or(HeaderValue::from_static("for=unknown")));
+        append_own(&mut fields, client.scheme, version);
+        let authority = Text::visible(bytes).unwrap_or_default();
+        Memo { authority, scheme: client.scheme, version, fields: SharedFields::copy(&fields) }
     }
 
     fn append_chain(&self, headers: &mut Headers, chain: &[String], client: &Client) {
@@ -267,6 +281,12 @@ fn passes(via: &HeaderValue) -> usize {
     via.to_str().map_or(0, |list| list.split(',').filter(|element| by(element)).count())
 }
 
+/// What this program says of itself and of the way that the client took.
+fn append_own(headers: &mut Headers, scheme: Scheme, version: Version) {
+    headers.append(X_FORWARDED_PROTO, HeaderValue::from_static(scheme.as_str()));
+    headers.append(VIA, via(version));
+}
+
 fn via(version: Version) -> HeaderValue {
     HeaderValue::from_static(match version {
         Version::HTTP_10 => "1.0 tidegate",
@@ -320,7 +340,7 @@ mod tests {
             expects_continue: false,
             body: Body::Empty,
         };
-        sanitize::request(request, LIMITS).expect("clean")
+        sanitize::request(request, LIMITS, Default::default()).expect("clean")
     }
 
     fn trusted() -> Trusted {
@@ -356,12 +376,12 @@ mod tests {
         ];
         let (client, seen) = applied(Some("192.0.2.7"), "a.example:8080", &spoofed);
         let want = [
-            "x-other: stays",
             "x-forwarded-for: 192.0.2.7",
             "x-forwarded-host: a.example:8080",
             "forwarded: for=192.0.2.7;host=\"a.example:8080\";proto=http",
             "x-forwarded-proto: http",
             "via: 1.1 tidegate",
+            "x-other: stays",
         ];
         assert_eq!(seen, want);
         assert_eq!(client.address, Some("192.0.2.7".parse().expect("an address")));
@@ -473,7 +493,8 @@ mod tests {
         let (client, seen) =
             applied(Some("192.0.2.1"), "a", &[("via", "1.1 x, 1.1 tidegate (c)"), ("via", "2.0 tidegate")]);
         assert_eq!(client.passes, 2);
-        assert_eq!(seen.iter().filter(|line| line.starts_with("via")).count(), 3);
+        let via: Vec<_> = seen.iter().filter(|line| line.starts_with("via")).collect();
+        assert_eq!(via, ["via: 1.1 x, 1.1 tidegate (c)", "via: 2.0 tidegate", "via: 1.1 tidegate"]);
     }
 
     #[test]

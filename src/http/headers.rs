@@ -88,6 +88,12 @@ impl Headers {
         Self { shared: Some(shared), fields: Vec::with_capacity(fields) }
     }
 
+    /// Puts these in front of all others.
+    pub fn put_in_front(&mut self, shared: Arc<SharedFields>) {
+        self.own();
+        self.shared = Some(shared);
+    }
+
     /// The fields in front that are shared, and the others.
     pub fn parts(&self) -> (Option<&SharedFields>, &[(HeaderName, HeaderValue)]) {
         (self.shared.as_deref(), &self.fields)
@@ -274,6 +280,9 @@ mod tests {
             (Some("other"), Some("h"), Some(&value("h")))
         );
         assert_eq!(HeaderMap::from(headers).len(), 4);
+        let mut twice = Headers::over(shared.clone(), 0);
+        twice.put_in_front(shared);
+        assert_eq!((twice.len(), twice.parts().1.len(), twice.all(&HOST).count()), (8, 4, 2));
     }
 
     #[test]

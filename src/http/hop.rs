@@ -112,6 +112,11 @@ impl Nominated {
         if names > MAX_NOMINATED { Err(TooMany) } else { Ok(Self(lists)) }
     }
 
+    /// Whether it names none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether it names the field of that lower-case name.
     pub fn contains(&self, name: &str) -> bool {
         self.any(|one| one.eq_ignore_ascii_case(name))

@@ -3,16 +3,15 @@
 use std::net::IpAddr;
 
 use http::HeaderName;
-use http::header::COOKIE;
 
-use super::Headers;
+use super::{Headers, cookie};
 
 /// What a decision may look at, borrowed from a sanitised request. Nothing of it is computed before somebody asks.
 #[derive(Clone, Copy, Debug)]
 pub struct KeySource<'a> {
     /// The client's address, after trusted proxies were believed.
     pub client: Option<IpAddr>,
-    /// Path and query as the client sent them, percent-encoded.
+    /// Path and query as the client sent them, with the path made clean; percent-encoded.
     pub target: &'a str,
     /// Fields.
     pub headers: &'a Headers,
@@ -39,10 +38,7 @@ impl<'a> KeySource<'a> {
 
     /// The value of the first cookie of that name (RFC 6265 §5.4).
     pub fn cookie(&self, name: &str) -> Option<&'a [u8]> {
-        let crumbs = self.headers.all(&COOKIE).flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
-        crumbs
-            .map(<[u8]>::trim_ascii)
-            .find_map(|crumb| crumb.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"=")))
+        cookie::values(self.headers, name).next()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A request and a response as the pipeline sees them, whatever protocol they came by.
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use http::{Method, StatusCode, Version};
 
 use super::{Body, Headers};
@@ -25,13 +26,15 @@ impl Scheme {
 }
 
 /// Text that came from the network and is known to be visible ASCII: a slice of the buffer it was read into.
+/// It is looked at a dozen times for each request, so the check that it is text is not made each time.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct Text(Bytes);
+pub struct Text(ByteString);
 
 impl Text {
     /// These bytes, if each is visible ASCII (0x21 to 0x7E).
     pub fn visible(bytes: Bytes) -> Option<Self> {
-        bytes.iter().all(|byte| (0x21..=0x7e).contains(byte)).then_some(Self(bytes))
+        let visible = bytes.iter().all(|byte| (0x21..=0x7e).contains(byte));
+        visible.then(|| ByteString::try_from(bytes).ok()).flatten().map(Self)
     }
 
     /// A literal of the program.
@@ -40,28 +43,28 @@ impl Text {
     /// Where the literal is not ASCII.
     pub const fn from_static(text: &'static str) -> Self {
         assert!(text.is_ascii());
-        Self(Bytes::from_static(text.as_bytes()))
+        Self(ByteString::from_static(text))
     }
 
     /// As text.
     pub fn as_str(&self) -> &str {
-        // Checked when it was made; the empty string cannot be seen.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        &self.0
     }
 
-    /// As bytes, which cost no check.
+    /// As bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.0.as_bytes()
     }
 
     /// The shared bytes behind it.
     pub fn bytes(&self) -> &Bytes {
-        &self.0
+        self.0.as_bytes()
     }
 
     /// Part of it, sharing the bytes.
     pub fn slice(&self, range: impl std::ops::RangeBounds<usize>) -> Self {
-        Self(self.0.slice(range))
+        let (start, end) = (range.start_bound().cloned(), range.end_bound().cloned());
+        Self(self.0.slice_ref(&self.0[(start, end)]))
     }
 
     /// Length in octets.

@@ -3,8 +3,11 @@
 pub mod authority;
 mod body;
 pub mod conditional;
+pub mod cookie;
 pub mod date;
+pub mod dictionary;
 pub mod forwarded;
+pub mod grpc;
 mod headers;
 pub mod hop;
 pub mod key;

@@ -17,6 +17,10 @@ pub enum Coding {
     Br,
     /// `gzip` (RFC 1952)
     Gzip,
+    /// `dcz`: zstd with a dictionary that the client has (RFC 9842 §5)
+    Dcz,
+    /// `dcb`: brotli with one (RFC 9842 §4)
+    Dcb,
     /// None.
     Identity,
 }
@@ -28,8 +32,24 @@ impl Coding {
             Self::Zstd => "zstd",
             Self::Br => "br",
             Self::Gzip => "gzip",
+            Self::Dcz => "dcz",
+            Self::Dcb => "dcb",
             Self::Identity => "identity",
         }
+    }
+
+    /// The same with a dictionary.
+    pub const fn with_dictionary(self) -> Option<Self> {
+        match self {
+            Self::Zstd | Self::Dcz => Some(Self::Dcz),
+            Self::Br | Self::Dcb => Some(Self::Dcb),
+            Self::Gzip | Self::Identity => None,
+        }
+    }
+
+    /// Whether it is of no use without a dictionary.
+    pub const fn needs_dictionary(self) -> bool {
+        matches!(self, Self::Dcz | Self::Dcb)
     }
 
     fn is(self, token: &str) -> bool {
@@ -60,6 +80,12 @@ pub fn refuses_identity(headers: &Headers) -> bool {
 /// Whether the client takes a coding; one that it does not speak of it does not take, but for the identity.
 pub fn takes(headers: &Headers, coding: Coding) -> bool {
     weight(headers, coding).map_or(coding == Coding::Identity, |weight| weight > 0)
+}
+
+/// Whether the client takes a coding by its name, and not by `*`.
+pub fn names(headers: &Headers, coding: Coding) -> bool {
+    let mut elements = headers.all(&ACCEPT_ENCODING).flat_map(elements);
+    elements.any(|(token, weight)| coding.is(token) && weight.is_some_and(|weight| weight > 0))
 }
 
 /// The weight of a coding, 0 for one that is refused; `None` where the client does not speak of it.

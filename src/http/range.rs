@@ -34,6 +34,23 @@ impl Span {
     }
 }
 
+/// The part and the length of the whole that a `Content-Range` names; `None` where it names none, or one that cannot be (§14.4).
+pub fn parse_content_range(value: &HeaderValue) -> Option<(Span, u64)> {
+    let (unit, rest) = value.to_str().ok()?.trim().split_once(' ')?;
+    let (span, total) = rest.trim_start().split_once('/')?;
+    let (first, last) = span.split_once('-')?;
+    let number =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten();
+    let (span, total) = (Span { first: number(first)?, last: number(last)? }, number(total)?);
+    (unit.eq_ignore_ascii_case("bytes") && span.first <= span.last && span.last < total).then_some((span, total))
+}
+
+/// `Range` for these octets of a representation of so many.
+pub fn ask(span: Span, length: u64) -> HeaderValue {
+    let Span { first, last } = span;
+    visible(if last + 1 == length { format!("bytes={first}-") } else { format!("bytes={first}-{last}") })
+}
+
 /// `Content-Range` of 416.
 pub fn unsatisfied(length: u64) -> HeaderValue {
     visible(format!("bytes */{length}"))
@@ -196,6 +213,30 @@ mod tests {
         assert_eq!(asked(vec![range.clone(), range.clone()], Method::GET), Selection::Whole);
         assert_eq!(asked(vec![range.clone(), (IF_RANGE, etag.clone())], Method::GET), one(1, 2));
         assert_eq!(asked(vec![range, (IF_RANGE, HeaderValue::from_static("\"b\""))], Method::GET), Selection::Whole);
+    }
+
+    #[test]
+    fn what_is_asked_for_and_what_comes() {
+        let span = Span { first: 4, last: 9 };
+        assert_eq!(
+            (ask(span, 10), ask(span, 11)),
+            (HeaderValue::from_static("bytes=4-"), HeaderValue::from_static("bytes=4-9"))
+        );
+        let read = |text: &'static str| parse_content_range(&HeaderValue::from_static(text));
+        assert_eq!(read("bytes 4-9/10"), Some((span, 10)));
+        for text in [
+            "",
+            "bytes",
+            "bytes 4-9",
+            "bytes 4-9/*",
+            "bytes */10",
+            "bytes 4-/10",
+            "bytes +4-9/10",
+            "bytes 4-10/10",
+            "x 4-9/10",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 
     #[test]

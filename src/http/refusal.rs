@@ -31,6 +31,10 @@ pub enum Refusal {
     PathAmbiguous,
     /// The path climbs above its root.
     PathAboveRoot,
+    /// A dot segment, where the listener wants none.
+    PathDotSegment,
+    /// `%2F` or `%5C`, where the listener wants none.
+    PathEncodedSlash,
     /// `Connection` names a field that is no hop's own.
     Connection,
     /// A field of HTTP/1 connections in HTTP/2 (RFC 9113 §8.2.2).
@@ -62,6 +66,8 @@ impl Refusal {
             Self::PathByte => "path_byte",
             Self::PathAmbiguous => "path_ambiguous",
             Self::PathAboveRoot => "path_above_root",
+            Self::PathDotSegment => "path_dot_segment",
+            Self::PathEncodedSlash => "path_encoded_slash",
             Self::Connection => "connection_nominates",
             Self::ConnectionField => "connection_field",
             Self::FramingDisguised => "framing_disguised",
@@ -88,6 +94,8 @@ impl Refusal {
             | Self::PathByte
             | Self::PathAmbiguous
             | Self::PathAboveRoot
+            | Self::PathDotSegment
+            | Self::PathEncodedSlash
             | Self::Connection
             | Self::ConnectionField
             | Self::FramingDisguised
@@ -111,6 +119,8 @@ impl From<BadPath> for Refusal {
             BadPath::Byte => Self::PathByte,
             BadPath::Ambiguous => Self::PathAmbiguous,
             BadPath::AboveRoot => Self::PathAboveRoot,
+            BadPath::DotSegment => Self::PathDotSegment,
+            BadPath::EncodedSlash => Self::PathEncodedSlash,
         }
     }
 }

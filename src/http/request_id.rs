@@ -9,6 +9,17 @@ use http::HeaderValue;
 /// Longest identifier that is kept from another proxy.
 const MAX_KEPT: usize = 128;
 
+/// The two digits of each octet.
+const PAIRS: [[u8; 2]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let (mut pairs, mut octet) = ([[0; 2]; 256], 0);
+    while octet < 256 {
+        pairs[octet] = [DIGITS[octet >> 4], DIGITS[octet & 15]];
+        octet += 1;
+    }
+    pairs
+};
+
 /// Makes identifiers; each worker has its own, seeded by the system.
 #[derive(Debug)]
 pub struct RequestIds {
@@ -30,9 +41,11 @@ impl RequestIds {
     /// The next identifier.
     pub fn next(&self) -> HeaderValue {
         let mut digits = [0_u8; 32];
-        let number = (u128::from(self.step()) << 64) | u128::from(self.step());
-        for (at, digit) in digits.iter_mut().enumerate() {
-            *digit = b"0123456789abcdef"[(number >> (124 - 4 * at)) as usize & 15];
+        let (high, low) = digits.split_at_mut(16);
+        for (half, number) in [(high, self.step()), (low, self.step())] {
+            for (pair, octet) in half.as_chunks_mut().0.iter_mut().zip(number.to_be_bytes()) {
+                *pair = PAIRS[usize::from(octet)];
+            }
         }
         HeaderValue::from_maybe_shared(Bytes::copy_from_slice(&digits)).expect("hexadecimal digits are visible")
     }
@@ -72,6 +85,9 @@ mod tests {
         assert!(seen.iter().all(|id| id.len() == 32 && id.as_bytes().iter().all(u8::is_ascii_hexdigit)));
         assert_ne!(RequestIds::new().next(), RequestIds::new().next());
         assert_eq!(RequestIds::seeded(1, 2).next(), RequestIds::seeded(1, 2).next());
+        let ids = RequestIds::seeded(1, 3);
+        let (one, two) = (ids.step(), ids.step());
+        assert_eq!(RequestIds::seeded(1, 3).next(), format!("{one:016x}{two:016x}"));
         assert_ne!(RequestIds::seeded(0, 0).next(), HeaderValue::from_static("00000000000000000000000000000000"));
     }
 

@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 
 pub use self::clean::{CleanRequest, CleanResponse};
 use super::hop::{self, Nominated};
-use super::path;
+use super::path::{self, PathPolicy};
 pub use super::refusal::{BadResponse, Refusal};
 use super::{BodyError, Headers, Interim, Length, Request, Response, Text, Upgrade, authority};
 
@@ -43,21 +43,23 @@ pub struct Refused {
 ///
 /// # Errors
 /// [`Refused`]: the request must be answered with [`Refusal::status`] and, in HTTP/1, the connection closed after it.
-pub fn request(mut request: Request, limits: Limits) -> Result<CleanRequest, Box<Refused>> {
-    match check(&mut request, limits) {
-        Ok(()) => Ok(CleanRequest(request)),
+pub fn request(mut request: Request, limits: Limits, paths: PathPolicy) -> Result<CleanRequest, Box<Refused>> {
+    match check(&mut request, limits, paths) {
+        Ok(()) => Ok(CleanRequest { request, paths }),
         Err(refusal) => Err(Box::new(Refused { refusal, request })),
     }
 }
 
-fn check(request: &mut Request, limits: Limits) -> Result<(), Refusal> {
+fn check(request: &mut Request, limits: Limits, paths: PathPolicy) -> Result<(), Refusal> {
     measure(request, limits)?;
     check_method(request)?;
     settle_host(request)?;
     strip_request(request)?;
     check_length(&mut request.headers, request.body.length()).map_err(|_| Refusal::ContentLength)?;
-    // The clone shares its bytes, and the request keeps its target where it is refused.
-    request.target = path::clean(request.target.clone())?;
+    if !path::is_plain(request.target.path(), paths) {
+        // The clone shares its bytes, and the request keeps its target where it is refused.
+        request.target = path::clean(request.target.clone(), paths)?;
+    }
     Ok(())
 }
 
@@ -263,7 +265,7 @@ fn strip_response(headers: &mut Headers, status: StatusCode) {
         "upgrade" => status == StatusCode::SWITCHING_PROTOCOLS,
         "te" | "proxy-authenticate" | "proxy-authentication-info" | "http2-settings" => false,
         name if hop::is_hop_by_hop(name) => false,
-        name => hop::is_end_to_end(name) || !nominated.contains(name),
+        name => nominated.is_empty() || hop::is_end_to_end(name) || !nominated.contains(name),
     });
 }
 
@@ -315,7 +317,7 @@ mod tests {
     }
 
     fn refusal(given: Request) -> Option<Refusal> {
-        request(given, LIMITS).err().map(|refused| refused.refusal)
+        request(given, LIMITS, PathPolicy::default()).err().map(|refused| refused.refusal)
     }
 
     const H1: Version = Version::HTTP_11;
@@ -343,7 +345,8 @@ mod tests {
             (vec![HOST_A, ("cookie", "a=1; b=2")], vec!["cookie: a=1; b=2"]),
             (vec![HOST_A, ("content-length", "0")], vec!["content-length: 0"]),
         ] {
-            let clean = request(asked(H1, "GET /", &given), LIMITS).map_err(|refused| refused.refusal);
+            let clean =
+                request(asked(H1, "GET /", &given), LIMITS, PathPolicy::default()).map_err(|refused| refused.refusal);
             assert_eq!(
                 clean.map(|clean| seen(clean.headers())),
                 Ok(want.iter().map(|&text| text.to_owned()).collect()),
@@ -421,7 +424,7 @@ mod tests {
             let fields: Vec<_> = host.iter().map(|host| ("host", *host)).collect();
             let mut given = asked(version, "GET /", &fields);
             given.authority = Text::visible(bytes::Bytes::copy_from_slice(authority.as_bytes())).expect("visible");
-            let clean = request(given, LIMITS).map_err(|refused| refused.refusal);
+            let clean = request(given, LIMITS, PathPolicy::default()).map_err(|refused| refused.refusal);
             let got = clean.as_ref().map(|clean| clean.authority().as_str()).map_err(|refusal| *refusal);
             assert_eq!(got, want, "{version:?} {authority} {host:?}");
             assert!(!clean.is_ok_and(|clean| clean.headers().contains(&HOST)));
@@ -432,7 +435,7 @@ mod tests {
     fn http2_keeps_what_it_may_have() {
         let mut given = asked(H2, "CONNECT /chat", &[HOST_A, ("te", "trailers"), ("sec-websocket-version", "13")]);
         given.upgrade = Some(Upgrade::ExtendedConnect(Text::from_static("websocket")));
-        let clean = request(given, LIMITS).expect("clean");
+        let clean = request(given, LIMITS, PathPolicy::default()).expect("clean");
         assert_eq!(seen(clean.headers()), ["sec-websocket-version: 13", "te: trailers"]);
         let mut given = asked(H1, "CONNECT /chat", &[HOST_A]);
         given.upgrade = Some(Upgrade::ExtendedConnect(Text::from_static("websocket")));
@@ -444,7 +447,13 @@ mod tests {
 
     #[test]
     fn options_of_the_server_and_the_clean_path() {
-        let clean = |line| request(asked(H1, line, &[HOST_A]), LIMITS).expect("clean").target().as_str().to_owned();
+        let clean = |line| {
+            request(asked(H1, line, &[HOST_A]), LIMITS, PathPolicy::default())
+                .expect("clean")
+                .target()
+                .as_str()
+                .to_owned()
+        };
         assert_eq!(clean("OPTIONS *"), "*");
         assert_eq!(clean("GET /a/./b/../c?d=/../e"), "/a/c?d=/../e");
     }
@@ -454,16 +463,17 @@ mod tests {
         let mut given = asked(Version::HTTP_10, "GET /", &[("expect", "100-continue")]);
         given.upgrade = Some(Upgrade::Http1(Text::from_static("websocket")));
         given.expects_continue = true;
-        let clean = request(given, LIMITS).expect("clean");
+        let clean = request(given, LIMITS, PathPolicy::default()).expect("clean");
         assert_eq!((&clean.request().upgrade, clean.request().expects_continue), (&None, false));
-        let clean = request(asked(H2, "PUT /", &[HOST_A, ("expect", "100-continue")]), LIMITS).expect("clean");
+        let clean = request(asked(H2, "PUT /", &[HOST_A, ("expect", "100-continue")]), LIMITS, PathPolicy::default())
+            .expect("clean");
         assert!(clean.request().expects_continue);
     }
 
     #[test]
     fn limits_hold() {
         let few = Limits { max_fields: 3, max_field_size: 16, max_target_size: 4, max_head_size: 100 };
-        let refusal = |given| request(given, few).err().map(|refused| refused.refusal);
+        let refusal = |given| request(given, few, PathPolicy::default()).err().map(|refused| refused.refusal);
         let crumbs = [HOST_A, ("cookie", "a"), ("cookie", "b"), ("cookie", "c")];
         assert_eq!(refusal(asked(H2, "GET /", &crumbs)), Some(Refusal::TooManyFields));
         assert_eq!(refusal(asked(H2, "GET /", &crumbs[..2])), None);

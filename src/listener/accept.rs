@@ -10,12 +10,16 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
 
+use super::Clients;
 use crate::observe::log;
 use crate::wire::Drain;
 use crate::wire::stream::Plain;
 
 /// The first and the longest wait after an error such as "too many open files".
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// Connections that are taken before others on the worker have their turn: thousands may come in one moment.
+const TURN: usize = 4;
 
 /// A listening socket of this worker.
 #[derive(Debug)]
@@ -28,19 +32,37 @@ pub enum Acceptor {
 
 /// How many connections a listener has, in the whole process.
 #[derive(Debug, Default)]
-pub struct Gate(AtomicUsize);
+pub struct Gate {
+    count: AtomicUsize,
+    /// Who has them.
+    pub clients: Arc<Clients>,
+    /// Those of all listeners.
+    pub all: Arc<AtomicUsize>,
+}
 
 impl Gate {
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.0.load(Relaxed)
+        self.count.load(Relaxed)
     }
 
     /// A place, unless `limit` are taken.
     pub fn enter(self: &Arc<Self>, limit: usize) -> Option<Place> {
-        let before = self.0.fetch_add(1, Relaxed);
+        let before = self.count.fetch_add(1, Relaxed);
+        self.all.fetch_add(1, Relaxed);
         let place = Place(self.clone());
         (before < limit).then_some(place)
+    }
+
+    /// Whether all listeners together have more than `limit`; 0 is no limit.
+    pub fn is_over(&self, limit: usize) -> bool {
+        limit > 0 && self.all.load(Relaxed) > limit
+    }
+
+    /// The gate of another listener.
+    #[must_use]
+    pub fn beside(all: &Arc<AtomicUsize>) -> Arc<Self> {
+        Arc::new(Self { all: all.clone(), ..Self::default() })
     }
 }
 
@@ -50,7 +72,8 @@ pub struct Place(Arc<Gate>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Relaxed);
+        self.0.count.fetch_sub(1, Relaxed);
+        self.0.all.fetch_sub(1, Relaxed);
     }
 }
 
@@ -81,6 +104,7 @@ pub async fn accept(socket: Acceptor, name: &str, drain: &std::rc::Rc<Drain>, mu
     let watch = drain.watch_quietly();
     let mut wait = BACK_OFF.0;
     let mut failing = false;
+    let mut taken = 0;
     loop {
         let next = poll_fn(|cx| {
             watch.register(cx.waker());
@@ -98,6 +122,10 @@ pub async fn accept(socket: Acceptor, name: &str, drain: &std::rc::Rc<Drain>, mu
                     log::note("accepting again", &[("listener", name.into())]);
                 }
                 serve(accepted);
+                taken = (taken + 1) % TURN;
+                if taken == 0 {
+                    tokio::task::yield_now().await;
+                }
             }
             Some(Err(error)) if is_the_clients(&error) => {}
             Some(Err(error)) => {

@@ -5,12 +5,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Method, StatusCode, Version};
 
+use super::metrics::Compressed;
 use super::names::{ListenerId, RouteId, UpstreamId};
 use super::retries::{Causes, NotRetried};
+use super::tracing::Trace;
+use super::tries::Tries;
 use crate::http::negotiate::Coding;
 use crate::http::{Scheme, Text};
 
@@ -89,6 +93,42 @@ pub struct CacheFacts {
     pub collapsed: bool,
 }
 
+/// What the edge found out about an exchange.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EdgeFacts {
+    /// The rate limit that it exceeded.
+    pub limit: Option<Arc<str>>,
+    /// Whether that limit only watches.
+    pub dry_run: bool,
+    /// Who asks, where somebody authenticated.
+    pub user: Option<Arc<str>>,
+    /// The target with its path made clean, where that is another.
+    pub asked: Option<Text>,
+    /// What went wrong on purpose.
+    pub injected: Injected,
+}
+
+/// What the config made go wrong in an exchange.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Injected {
+    /// It waited.
+    pub delay: bool,
+    /// It was answered with an error.
+    pub abort: bool,
+}
+
+impl Injected {
+    /// The word in logs; none where nothing was injected.
+    pub const fn label(self) -> Option<&'static str> {
+        match (self.delay, self.abort) {
+            (false, false) => None,
+            (true, false) => Some("delay"),
+            (false, true) => Some("abort"),
+            (true, true) => Some("delay,abort"),
+        }
+    }
+}
+
 /// What was agreed in the TLS handshake of the client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TlsFacts {
@@ -147,8 +187,8 @@ pub struct Exchange {
     pub request_bytes: u64,
     /// Octets of the response's body that were written.
     pub response_bytes: u64,
-    /// The coding that the response was given on its way.
-    pub encoding: Option<Coding>,
+    /// The coding that the response was given here, and how it came to be.
+    pub encoding: Option<(Coding, Compressed)>,
     /// Octets of the response's body before that.
     pub plain_bytes: u64,
     /// How often an endpoint was tried; 0 where the proxy answered by itself.
@@ -159,6 +199,8 @@ pub struct Exchange {
     pub retries: Causes,
     /// Why there was none after the last one, where it failed for something that is retried.
     pub not_retried: Option<NotRetried>,
+    /// Whether a second attempt that was made beside the first was the one that counted.
+    pub hedge_won: bool,
     /// Whether the last attempt used a connection that was open already.
     pub reused: bool,
     /// Whether the connection was handed over to another protocol (WebSocket and the like).
@@ -167,8 +209,14 @@ pub struct Exchange {
     pub complete: bool,
     /// What the cache did with it, on a route that has one.
     pub cache: Option<CacheFacts>,
+    /// What the edge found out, where there was anything.
+    pub edge: Option<Box<EdgeFacts>>,
     /// Why it failed, where it did.
     pub fault: Option<Fault>,
+    /// Its attempts, where there is more to say of them than the exchange does.
+    pub tries: Tries,
+    /// Where it belongs, where exchanges are traced.
+    pub trace: Option<Rc<Trace>>,
 }
 
 impl Exchange {
@@ -202,17 +250,38 @@ impl Exchange {
             queued_micros: 0,
             retries: Causes::default(),
             not_retried: None,
+            hedge_won: false,
             reused: false,
             upgraded: false,
             complete: false,
             cache: None,
+            edge: None,
             fault: None,
+            tries: Tries::default(),
+            trace: None,
         }
     }
 
     /// Notes why the exchange failed. The first reason stays: what follows it is mostly its consequence.
     pub fn fail(&mut self, side: Side, label: &'static str) {
         self.fault.get_or_insert(Fault { side, label });
+    }
+
+    /// What the edge found out, to add to it.
+    pub fn edge(&mut self) -> &mut EdgeFacts {
+        self.edge.get_or_insert_default()
+    }
+
+    /// The target with its path made clean: what routes, limits, balance and templates know.
+    pub fn asked(&self) -> &Text {
+        self.edge.as_ref().and_then(|edge| edge.asked.as_ref()).unwrap_or(&self.target)
+    }
+
+    /// Notes the target with its path made clean.
+    pub fn set_asked(&mut self, clean: &Text) {
+        if *clean != self.target {
+            self.edge().asked = Some(clean.clone());
+        }
     }
 
     /// How long after its begin something happened; zero where the clock says otherwise.
@@ -234,8 +303,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_logged_and_what_is_known_may_differ() {
+        let mut exchange = Exchange::begin(ListenerId(0), Instant::now());
+        exchange.target = Text::from_static("/a/../b");
+        assert_eq!(exchange.asked().as_str(), "/a/../b");
+        exchange.set_asked(&Text::from_static("/a/../b"));
+        assert_eq!(exchange.edge, None, "nothing is kept that is known");
+        exchange.set_asked(&Text::from_static("/b"));
+        assert_eq!((exchange.asked().as_str(), exchange.target.as_str()), ("/b", "/a/../b"));
+    }
+
+    #[test]
     fn it_stays_small() {
         // One cache line more is a cost on every request; what needs more room should be a shared slice.
-        assert!(size_of::<Exchange>() <= 488, "{}", size_of::<Exchange>());
+        assert!(size_of::<Exchange>() <= 512, "{}", size_of::<Exchange>());
     }
 }

@@ -91,6 +91,17 @@ pub fn configure(level: LogLevel, format: LogFormat) {
     JSON.store(format == LogFormat::Json, Relaxed);
 }
 
+/// Sets the level, until the next [`configure`].
+pub fn set_level(level: LogLevel) {
+    LEVEL.store(level as u8, Relaxed);
+}
+
+/// The level in force.
+pub fn level() -> LogLevel {
+    let number = LEVEL.load(Relaxed);
+    LogLevel::ALL.into_iter().find(|level| *level as u8 == number).unwrap_or(LogLevel::Info)
+}
+
 /// Hands the writing to a thread of its own, once; from then on no caller waits for stderr.
 pub fn start() {
     let (sender, receiver) = sync_channel(WAITING);
@@ -197,7 +208,7 @@ fn line(level: LogLevel, message: &str, fields: &[Field<'_>]) -> Vec<u8> {
 }
 
 fn text_line(time: &str, level: LogLevel, message: &str, fields: &[Field<'_>], colour: bool) -> Vec<u8> {
-    let (name, code) = (name(level).to_ascii_uppercase(), colour_of(level));
+    let (name, code) = (level.label().to_ascii_uppercase(), colour_of(level));
     let (on, off) = if colour { (format!("\x1b[{code}m"), "\x1b[0m") } else { (String::new(), "") };
     let mut out = format!("{time} {on}{name:<5}{off} ").into_bytes();
     out.extend(message.chars().flat_map(plain).collect::<String>().bytes());
@@ -224,7 +235,7 @@ fn is_bare(text: &str) -> bool {
 }
 
 fn json_line(time: &str, level: LogLevel, message: &str, fields: &[Field<'_>]) -> Vec<u8> {
-    let mut out = format!("{{\"time\":\"{time}\",\"level\":\"{}\",\"message\":", name(level)).into_bytes();
+    let mut out = format!("{{\"time\":\"{time}\",\"level\":\"{}\",\"message\":", level.label()).into_bytes();
     json_value(&mut out, &Value::from(message));
     for (name, value) in fields {
         out.extend_from_slice(format!(",\"{name}\":").as_bytes());
@@ -245,17 +256,6 @@ fn json_value(out: &mut Vec<u8>, value: &Value<'_>) {
         Value::Fraction(number) if number.is_finite() => out.extend_from_slice(number.to_string().as_bytes()),
         Value::Fraction(_) => out.extend_from_slice(b"null"),
         Value::Bool(value) => out.extend_from_slice(value.to_string().as_bytes()),
-    }
-}
-
-const fn name(level: LogLevel) -> &'static str {
-    match level {
-        LogLevel::Off => "off",
-        LogLevel::Error => "error",
-        LogLevel::Warn => "warn",
-        LogLevel::Info => "info",
-        LogLevel::Debug => "debug",
-        LogLevel::Trace => "trace",
     }
 }
 

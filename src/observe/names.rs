@@ -49,6 +49,11 @@ pub struct Names {
 }
 
 impl Names {
+    /// The names of upstreams by their numbers.
+    pub(crate) fn upstreams(&self) -> &[Arc<str>] {
+        &self.upstreams
+    }
+
     /// The name of a listener; empty where the number is unknown.
     pub fn listener(&self, id: ListenerId) -> &str {
         self.listeners.get(id.0 as usize).map_or("", |name| name)

@@ -2,16 +2,19 @@
 
 use std::time::SystemTime;
 
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, SET_COOKIE};
+
 use super::client::Client;
 use super::fault::Fault;
-use super::forward::Forward;
-use super::pipeline::values;
+use super::filtering::values;
+use super::forward::{Deadline, Forward};
 use super::ticket::Ticket;
 use super::worker::World;
 use crate::files::Files;
 use crate::http::key::KeySource;
 use crate::http::sanitize::{self, CleanRequest, CleanResponse};
-use crate::http::{Response, Target};
+use crate::http::{Response, Scheme, Target};
 use crate::snapshot::{Action, Route};
 use crate::wire::Task;
 
@@ -29,18 +32,37 @@ pub(super) fn find<'a>(
     world: &'a World,
     route: &'a Route,
     request: &CleanRequest,
-    (ticket, task): (&Ticket, &'a Task),
+    (ticket, task): (&mut Ticket, &'a Task),
 ) -> Result<Destination<'a>, Fault> {
     let place = match &route.action {
         Action::Upstream(place) => *place,
         Action::Split(split) => {
-            let target = ticket.exchange.target.as_str();
+            let target = ticket.exchange.asked().as_str();
             let source = KeySource { client: ticket.exchange.client, target, headers: request.headers() };
-            split.choose(&source, client.worker.random()).ok_or(Fault::NoEndpoint)?
+            let way = split.choose(&source, client.worker.random()).ok_or(Fault::NoEndpoint)?;
+            ticket.newcomer = way.newcomer;
+            way.upstream
         }
         Action::Redirect(_) | Action::Respond(_) | Action::Files(_) => return Ok(Destination::Here),
     };
-    Ok(Destination::Upstream(Forward { client, world, route, place, task }))
+    let deadline = Deadline::of(route, request, &ticket.exchange);
+    Ok(Destination::Upstream(Forward { client, world, route, place, task, deadline }))
+}
+
+/// Tells a client the place in a split that it was given. The cookie is its own: no cache on the way may give it to others.
+pub(super) fn tell_place(route: &Route, response: &mut CleanResponse, ticket: &Ticket) {
+    let (Some(place), Action::Split(split)) = (ticket.newcomer, &route.action) else { return };
+    let tls = ticket.exchange.scheme == Scheme::Https;
+    let Some(cookie) = split.cohorts().and_then(|cohorts| cohorts.set(place, tls)) else { return };
+    let headers = response.headers_mut();
+    headers.append(SET_COOKIE, cookie);
+    let said = |value: &HeaderValue| {
+        let mut words = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        words.any(|word| word.eq_ignore_ascii_case(b"private") || word.eq_ignore_ascii_case(b"no-store"))
+    };
+    if !headers.all(&CACHE_CONTROL).any(said) {
+        headers.append(CACHE_CONTROL, HeaderValue::from_static("private"));
+    }
 }
 
 /// Answers without an upstream.
@@ -57,7 +79,7 @@ pub(super) async fn act(route: &Route, request: CleanRequest, ticket: &mut Ticke
 
 /// A file by the rewritten path; redirects that the folder makes are by the target that the client knows.
 async fn serve_file(files: &Files, request: CleanRequest, ticket: &Ticket) -> Result<CleanResponse, Fault> {
-    let asked = Target::parse(ticket.exchange.target.clone());
+    let asked = Target::parse(ticket.exchange.asked().clone());
     let asked = asked.as_ref().unwrap_or(request.target());
     match files.serve(&request, asked, SystemTime::now()).await {
         Ok(response) => Ok(sanitize::own(response)),

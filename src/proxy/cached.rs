@@ -1,31 +1,39 @@
 //! Where the cache and the upstream meet: what is stored answers; what is not is fetched, once for all who wait for it.
 
 mod behind;
+mod bypass;
 mod fetch;
 mod fill;
 mod join;
 mod look;
+mod part;
 mod purge;
+mod recall;
+mod source;
 mod told;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use self::bypass::Past;
 use self::fetch::Fetch;
 use self::look::Found;
+pub(super) use self::source::{Joined, Source};
 use super::fault::Fault;
 use super::forward::Forward;
 use super::ticket::Ticket;
-use crate::cache::policy::{Bypass, Millis, RequestVerdict, RequestView, ResponseView};
-use crate::cache::status::{CacheStatus, Outcome};
-use crate::cache::{Caching, Store, policy};
+use super::worker::World;
+use crate::cache::policy::{Millis, RequestVerdict, RequestView};
+use crate::cache::{Caching, Form, Store, policy};
 use crate::http::sanitize::{CleanRequest, CleanResponse};
 use crate::http::{Target, Text, authority};
 use crate::snapshot::Route;
 use std::sync::Arc;
 
-/// What a route with a cache must remember before filters change the request: the target that clients know it by.
-pub(super) fn note(route: &Route, request: &CleanRequest) -> Option<Target> {
-    route.cache.as_ref().map(|_| request.target().clone())
+/// What must be remembered before filters change a request that the cache is asked for, or that may make invalid what it has: the target
+/// that clients know it by.
+pub(super) fn note(world: &World, route: &Route, request: &CleanRequest) -> Option<Target> {
+    let invalidates = || world.snapshot.cache.is_some() && !policy::is_safe(request.method());
+    (route.cache.is_some() || invalidates()).then(|| request.target().clone())
 }
 
 /// A request on a route that has a cache.
@@ -37,6 +45,8 @@ pub(super) struct Asked<'a> {
     /// As clients know it.
     pub(super) target: &'a Target,
     pub(super) authority: Text,
+    /// The compressed form that the client is given of what is stored, where it can be compressed.
+    pub(super) form: Option<Form>,
 }
 
 impl<'a> Asked<'a> {
@@ -48,9 +58,11 @@ impl<'a> Asked<'a> {
             scheme: request.scheme,
             authority: self.authority.as_str(),
             target: self.target,
+            paths: self.request.paths(),
             headers: &request.headers,
             has_body: !request.body.is_empty(),
             upgrades: request.upgrade.is_some(),
+            authenticated: self.caching.authenticated,
         }
     }
 
@@ -69,60 +81,49 @@ pub(super) async fn run(
     target: Target,
     ticket: &mut Ticket,
 ) -> Result<CleanResponse, Fault> {
-    let (Some(store), Some(caching)) = (&forward.world.snapshot.cache, &forward.route.cache) else {
-        return forward.run(request, ticket).await;
+    let Some(store) = &forward.world.snapshot.cache else {
+        return Box::pin(forward.run(request, ticket)).await;
     };
-    let asked =
-        Asked { store, caching, request: &request, target: &target, authority: ticket.exchange.authority.clone() };
+    let Some(caching) = &forward.route.cache else {
+        return Box::pin(bypass::without_cache(&forward, store, &target, request, ticket)).await;
+    };
+    let asked = Asked {
+        store,
+        caching,
+        request: &request,
+        target: &target,
+        authority: ticket.exchange.authority.clone(),
+        form: ticket.coded.form,
+    };
     if caching.takes_purges() && request.method().as_str() == "PURGE" {
-        return Ok(purge::by_method(&asked, &mut ticket.exchange));
+        return Ok(Box::pin(purge::by_method(&asked, &mut ticket.exchange)).await);
     }
     let lookup = match policy::request(&asked.view(), &caching.options) {
         RequestVerdict::Lookup(lookup) => lookup,
-        RequestVerdict::Bypass(why) => return bypass(&forward, store, request, target, (why, ticket)).await,
+        RequestVerdict::Bypass(why) => {
+            let past = Past { forward, store, caching, target: &target, why };
+            return Box::pin(past.run(request, ticket)).await;
+        }
     };
-    match look::look(&asked, forward.place, &lookup, now()) {
-        Found::Answer(answer) => Ok(answer.tell(&mut ticket.exchange)),
-        Found::Behind(answer, key, entry) => {
-            behind::validate(&forward, &asked, key, entry, &ticket.exchange);
-            Ok(answer.tell(&mut ticket.exchange))
+    let mut found = look::look(&asked, forward.place, &lookup, now());
+    if let Found::Recall(need) = found {
+        found = Box::pin(recall::recall(&asked, &lookup, need)).await;
+    }
+    match found {
+        // Not twice.
+        Found::Recall(_) => Box::pin(forward.run(request, ticket)).await,
+        Found::Answer(answer) => Ok(answer.tell(ticket)),
+        Found::Behind(answer, need) => {
+            behind::validate(&forward, &asked, need, &ticket.exchange);
+            Ok(answer.tell(ticket))
         }
         Found::Fetch(need) => {
             // A part of the exchange that may outlive it has a timer of its own.
             let task = forward.task.apart();
             let forward = Forward { task: &task, ..forward };
-            Fetch { forward: &forward, asked: &asked, lookup: &lookup }.run(need, ticket).await
+            Box::pin(Fetch { forward: &forward, asked: &asked, lookup: &lookup }.run(need, ticket)).await
         }
     }
-}
-
-/// Forwards past the cache; what an unsafe request changed is no longer served.
-async fn bypass(
-    forward: &Forward<'_>,
-    store: &Arc<Store>,
-    request: CleanRequest,
-    target: Target,
-    (why, ticket): (Bypass, &mut Ticket),
-) -> Result<CleanResponse, Fault> {
-    let asked = request.without_body();
-    let mut response = forward.run(request, ticket).await?;
-    let view = RequestView {
-        authority: ticket.exchange.authority.as_str(),
-        target: &target,
-        ..RequestView::of(asked.request())
-    };
-    let answer = ResponseView { status: response.status(), headers: response.headers() };
-    let invalid = policy::invalidated_by(&view, &answer);
-    for address in &invalid.addresses {
-        let url = format!("{}://{}{}", address.scheme.as_str(), address.authority, address.target.as_str());
-        store.purges.invalidate(&url);
-    }
-    for group in &invalid.groups {
-        store.purges.purge(&fetch::group(view.scheme, view.authority, group), false);
-    }
-    CacheStatus::new(Outcome::Bypassed(why)).append(response.headers_mut(), told::IDENTITY);
-    told::bypassed(&mut ticket.exchange, why);
-    Ok(response)
 }
 
 /// Now, as the policy counts.

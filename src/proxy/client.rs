@@ -2,14 +2,16 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use super::edge::Paces;
 use super::pipeline;
 use super::worker::Worker;
 use crate::http::forwarded::PerConnection;
 use crate::http::trust::Trusted;
 use crate::http::{Request, Scheme};
 use crate::observe::ListenerId;
-use crate::snapshot::Listener;
+use crate::snapshot::{Admission, Listener};
 use crate::tls::Session;
 use crate::wire::{Answer, Exchanges, Refused, Task};
 
@@ -27,6 +29,10 @@ pub struct Client {
     pub tls: Option<Session>,
     /// What upstreams are told of it.
     pub forwarding: PerConnection,
+    /// Counts the exchanges of its address, where that has a limit.
+    pub requests: Option<Arc<Admission>>,
+    /// How fast its bodies pass, where that is limited.
+    pub(super) paces: Paces,
 }
 
 impl Client {
@@ -34,24 +40,34 @@ impl Client {
     pub fn new(
         worker: Rc<Worker>,
         listener: &Listener,
-        peer: Option<SocketAddr>,
-        local: Option<SocketAddr>,
+        (peer, local): (Option<SocketAddr>, Option<SocketAddr>),
         tls: Option<Session>,
+        requests: Option<Arc<Admission>>,
     ) -> Self {
         let forwarding = PerConnection::new(peer.map(|peer| peer.ip()), listener.scheme(), &listener.trusted);
-        Self { worker, listener: listener.id, peer, local, tls, forwarding }
+        Self { worker, listener: listener.id, peer, local, tls, forwarding, requests, paces: Paces::default() }
     }
 
     /// Nobody: what the program asks by itself, for whoever comes next.
     pub fn nobody(worker: Rc<Worker>, listener: ListenerId) -> Self {
         let forwarding = PerConnection::new(None, Scheme::Http, &Trusted::default());
-        Self { worker, listener, peer: None, local: None, tls: None, forwarding }
+        Self {
+            worker,
+            listener,
+            peer: None,
+            local: None,
+            tls: None,
+            forwarding,
+            requests: None,
+            paces: Paces::default(),
+        }
     }
 }
 
 impl Exchanges for Client {
-    async fn answer(&self, request: Request, task: Task) -> Answer {
-        pipeline::run(self, request, task).await
+    // Not `async`, which would put one future into another and move both.
+    fn answer(&self, request: Request, task: Task) -> impl Future<Output = Answer> {
+        pipeline::run(self, request, task)
     }
 
     fn refuse(&self, refused: Refused, task: Task) -> Answer {

@@ -2,15 +2,16 @@
 
 use std::time::Instant;
 
-use http::HeaderValue;
+use http::Version;
 
 use super::client::Client;
 use super::fault::Fault;
+use super::respond::Reader;
 use super::ticket::Ticket;
 use super::worker::World;
-use crate::http::forwarded::Client as Identity;
+use crate::edge::auth::identity::is_like;
 use crate::http::sanitize::{self, CleanRequest};
-use crate::http::{Length, Request};
+use crate::http::{Request, grpc};
 use crate::observe::Exchange;
 use crate::routing::Lookup;
 use crate::snapshot::{Listener, Route};
@@ -19,8 +20,8 @@ use crate::snapshot::{Listener, Route};
 const MAX_PASSES: usize = 8;
 
 /// The facts that are known from the first line.
-pub(super) fn begin(client: &Client, request: &Request) -> Exchange {
-    let mut exchange = connected(client);
+pub(super) fn begin(client: &Client, request: &Request, now: Instant) -> Exchange {
+    let mut exchange = connected(client, now);
     exchange.method = request.method.clone();
     exchange.scheme = request.scheme;
     exchange.target = request.target.text().clone();
@@ -31,17 +32,20 @@ pub(super) fn begin(client: &Client, request: &Request) -> Exchange {
 }
 
 /// The facts of the connection.
-pub(super) fn connected(client: &Client) -> Exchange {
-    let mut exchange = Exchange::begin(client.listener, Instant::now());
+pub(super) fn connected(client: &Client, now: Instant) -> Exchange {
+    let mut exchange = Exchange::begin(client.listener, now);
     exchange.peer = client.peer;
     exchange.client = client.peer.map(|peer| peer.ip());
     exchange.tls = client.tls.as_ref().map(|tls| tls.facts());
     exchange
 }
 
-/// What the client takes, for an error's body.
-pub(super) fn accepts(request: &Request) -> Option<HeaderValue> {
-    request.headers.first(&http::header::ACCEPT).cloned()
+/// Who reads an error. Calls come by HTTP/2 alone.
+pub(super) fn reader(request: &Request) -> Reader {
+    if request.version == Version::HTTP_2 && grpc::is_call(&request.headers) {
+        return Reader::Grpc;
+    }
+    Reader::Http(request.headers.first(&http::header::ACCEPT).cloned())
 }
 
 /// What two readers could take in two ways ends here.
@@ -53,7 +57,7 @@ pub(super) fn sanitise(request: Request, listener: &Listener) -> Result<CleanReq
         max_target_size: limits.max_target_size,
         max_head_size: limits.max_head_size,
     };
-    sanitize::request(request, limits).map_err(|refused| Fault::Refused(refused.refusal))
+    sanitize::request(request, limits, listener.paths).map_err(|refused| Fault::Refused(refused.refusal))
 }
 
 /// Who asks, by the socket and by trusted proxies; and the fields that tell the upstream.
@@ -62,12 +66,13 @@ pub(super) fn identify(
     listener: &Listener,
     request: &mut CleanRequest,
     ticket: &mut Ticket,
-) -> Result<Identity, Fault> {
+) -> Result<(), Fault> {
     let identity = client.forwarding.apply(request, &listener.trusted, &client.worker.ids);
+    ticket.exchange.set_asked(request.target().text());
     ticket.exchange.client = identity.address;
     ticket.exchange.scheme = identity.scheme;
-    ticket.exchange.authority = identity.authority.clone();
-    ticket.exchange.request_id = Some(identity.request_id.clone());
+    ticket.exchange.authority = identity.authority;
+    ticket.exchange.request_id = Some(identity.request_id);
     if let Some(name) = &listener.subject_header {
         // Under no name that many programs read as this one.
         request.headers_mut().retain(|sent, _| !is_like(sent.as_str(), name.as_str()));
@@ -75,13 +80,7 @@ pub(super) fn identify(
             request.headers_mut().append(name.clone(), subject.clone());
         }
     }
-    if identity.passes > MAX_PASSES { Err(Fault::Loop) } else { Ok(identity) }
-}
-
-/// Whether two names are the same where `_` is read as `-`.
-fn is_like(sent: &str, name: &str) -> bool {
-    let fold = |byte: u8| if byte == b'_' { b'-' } else { byte };
-    sent.len() == name.len() && sent.bytes().map(fold).eq(name.bytes().map(fold))
+    if identity.passes > MAX_PASSES { Err(Fault::Loop) } else { Ok(()) }
 }
 
 /// The host against the certificate that this connection was served.
@@ -97,13 +96,12 @@ pub(super) fn find_route<'a>(
     world: &'a World,
     listener: usize,
     request: &CleanRequest,
-    identity: &Identity,
     ticket: &mut Ticket,
 ) -> Result<&'a Route, Fault> {
     let target = request.target();
     let lookup = Lookup {
         listener,
-        host: identity.authority.as_str(),
+        host: ticket.exchange.authority.as_str(),
         path: target.path(),
         query: target.query(),
         method: request.method(),
@@ -113,20 +111,4 @@ pub(super) fn find_route<'a>(
     let route = found.ok_or(Fault::NoRoute)?;
     ticket.exchange.route = Some(route.id);
     Ok(route)
-}
-
-/// The limits of the route: how many at a time, and how large a body. The place is held until the last byte of the response.
-pub(super) fn admit(route: &Route, request: &mut CleanRequest, ticket: &mut Ticket) -> Result<(), Fault> {
-    if route.max_requests > 0 {
-        ticket.admitted = Some(route.admission.admit(route.max_requests).ok_or(Fault::RouteFull)?);
-    }
-    if route.max_body > 0 && request.request().upgrade.is_none() {
-        if let Length::Known(length) = request.request().body.length()
-            && length > route.max_body
-        {
-            return Err(Fault::BodyTooLarge);
-        }
-        request.body_mut().set_limit(route.max_body);
-    }
-    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use crate::edge::auth::AuthFault;
 use crate::files::FileFault;
 use crate::filter::FilterError;
 use crate::http::BodyError;
@@ -25,10 +26,24 @@ pub enum Fault {
     Loop,
     /// No route takes it.
     NoRoute,
+    /// The route is not for that address.
+    AddressDenied,
+    /// A rate limit is exceeded; so many seconds until the next request may come.
+    RateLimited(u32),
+    /// Nobody is let in without saying who it is.
+    Auth(AuthFault),
+    /// The route is not for pages of that origin.
+    OriginDenied,
     /// The listener has left the config.
     ListenerGone,
     /// The route has all the exchanges that it may.
     RouteFull,
+    /// There is too much to do for work of this class.
+    Overloaded,
+    /// The process has all the exchanges that it may.
+    ServerFull,
+    /// The client's address has all the exchanges that it may.
+    ClientFull,
     /// The body is larger than the route allows.
     BodyTooLarge,
     /// The switch of protocol is not allowed on the route, or not possible with its action.
@@ -53,8 +68,12 @@ pub enum Fault {
     ResponseBody(BodyError),
     /// The whole exchange took longer than the route allows.
     ExchangeTimeout,
+    /// It took longer than the client said that it would wait.
+    ClientDeadline,
     /// An attempt took longer than `try_timeout`, and was the last.
     TryTimeout,
+    /// The config wants some requests to fail with this status.
+    Injected(StatusCode),
 }
 
 impl Fault {
@@ -66,13 +85,25 @@ impl Fault {
             | Self::Misdirected
             | Self::Loop
             | Self::NoRoute
+            | Self::AddressDenied
+            | Self::RateLimited(_)
+            | Self::OriginDenied
+            | Self::ClientFull
             | Self::BodyTooLarge
             | Self::UpgradeRefused
+            | Self::ClientDeadline
             | Self::Upstream(Failure::Request(_)) => Side::Client,
+            Self::Auth(fault) => {
+                if fault.is_clients() {
+                    Side::Client
+                } else {
+                    Side::Us
+                }
+            }
             Self::Filter(error) if error.is_clients() => Side::Client,
             Self::File(FileFault::NotFound | FileFault::Method) => Side::Client,
-            Self::ListenerGone | Self::RouteFull | Self::Filter(_) | Self::File(_) => Side::Us,
-            Self::UpstreamFull | Self::QueueTimeout => Side::Us,
+            Self::ListenerGone | Self::RouteFull | Self::Filter(_) | Self::File(_) | Self::Injected(_) => Side::Us,
+            Self::UpstreamFull | Self::QueueTimeout | Self::Overloaded | Self::ServerFull => Side::Us,
             Self::Connect(ConnectFailure::Full) => Side::Us,
             Self::ResponseBody(BodyError::Source) => Side::Us,
             Self::NoEndpoint
@@ -94,8 +125,15 @@ impl Fault {
             Self::Misdirected => "misdirected",
             Self::Loop => "loop",
             Self::NoRoute => "no_route",
+            Self::AddressDenied => "address_denied",
+            Self::RateLimited(_) => "rate_limited",
+            Self::Auth(fault) => fault.label(),
+            Self::OriginDenied => "origin_denied",
             Self::ListenerGone => "listener_gone",
             Self::RouteFull => "route_full",
+            Self::Overloaded => "overloaded",
+            Self::ServerFull => "server_full",
+            Self::ClientFull => "client_full",
             Self::BodyTooLarge => "body_too_large",
             Self::UpgradeRefused => "upgrade_refused",
             Self::Filter(error) => error.label(),
@@ -108,7 +146,9 @@ impl Fault {
             Self::BadResponse(bad) => bad.label(),
             Self::ResponseBody(error) => response_body_label(*error),
             Self::ExchangeTimeout => "exchange_timeout",
+            Self::ClientDeadline => "client_deadline",
             Self::TryTimeout => "try_timeout",
+            Self::Injected(_) => "injected_abort",
         }
     }
 
@@ -121,11 +161,19 @@ impl Fault {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::NoRoute => StatusCode::NOT_FOUND,
-            Self::ListenerGone | Self::RouteFull | Self::NoEndpoint => StatusCode::SERVICE_UNAVAILABLE,
+            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::ListenerGone
+            | Self::Overloaded
+            | Self::ServerFull
+            | Self::RouteFull
+            | Self::ClientFull
+            | Self::NoEndpoint => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Auth(fault) => fault.status(),
+            Self::Injected(status) => *status,
             Self::UpstreamFull | Self::QueueTimeout => StatusCode::SERVICE_UNAVAILABLE,
             Self::File(fault) => fault.status(),
             Self::BodyTooLarge | Self::Upstream(Failure::Request(BodyError::TooLarge)) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UpgradeRefused => StatusCode::FORBIDDEN,
+            Self::UpgradeRefused | Self::AddressDenied | Self::OriginDenied => StatusCode::FORBIDDEN,
             Self::Filter(FilterError::ContentCoding) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Filter(error) if error.is_clients() => StatusCode::BAD_REQUEST,
             Self::Filter(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -135,6 +183,7 @@ impl Fault {
             Self::Upstream(Failure::Request(_)) => StatusCode::BAD_REQUEST,
             Self::Upstream(Failure::ResponseTimeout | Failure::WriteTimeout | Failure::ExchangeTimeout)
             | Self::ExchangeTimeout
+            | Self::ClientDeadline
             | Self::TryTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Connect(_) | Self::Upstream(_) | Self::BadResponse(_) | Self::ResponseBody(_) => {
                 StatusCode::BAD_GATEWAY
@@ -151,7 +200,11 @@ impl Fault {
             Self::Loop => "proxy_loop_detected",
             Self::NoRoute | Self::File(FileFault::NotFound) => "destination_not_found",
             Self::File(_) => "proxy_internal_error",
-            Self::ListenerGone | Self::RouteFull | Self::UpstreamFull | Self::QueueTimeout => "http_request_denied",
+            Self::AddressDenied | Self::OriginDenied | Self::RateLimited(_) | Self::Auth(_) => "http_request_denied",
+            Self::Overloaded | Self::ServerFull => "http_request_denied",
+            Self::ListenerGone | Self::RouteFull | Self::UpstreamFull | Self::QueueTimeout | Self::ClientFull => {
+                "http_request_denied"
+            }
             Self::UpgradeRefused => "http_upgrade_failed",
             Self::Filter(error) if error.is_clients() => "http_request_error",
             Self::Filter(_) => "proxy_configuration_error",
@@ -173,7 +226,8 @@ impl Fault {
             },
             Self::BadResponse(_) => "http_protocol_error",
             Self::ResponseBody(_) => "http_response_incomplete",
-            Self::ExchangeTimeout | Self::TryTimeout => "http_response_timeout",
+            Self::ExchangeTimeout | Self::ClientDeadline | Self::TryTimeout => "http_response_timeout",
+            Self::Injected(_) => "proxy_internal_response",
         }
     }
 
@@ -185,6 +239,8 @@ impl Fault {
             413 => "The request body is larger than this server accepts.",
             414 => "The request target is longer than this server accepts.",
             415 => "The request body has a coding that this server does not take.",
+            401 => "This is for those who say who they are.",
+            429 => "There were too many requests; try again later.",
             421 => "This connection cannot answer for that host.",
             431 => "The request's header fields are larger than this server accepts.",
             502 => "The service behind this server did not answer as it should.",
@@ -200,8 +256,9 @@ impl Fault {
 
     /// Seconds after which another try makes sense.
     pub const fn retry_after(&self) -> Option<u32> {
-        match self.status() {
-            StatusCode::SERVICE_UNAVAILABLE => Some(1),
+        match (self, self.status()) {
+            (Self::RateLimited(seconds), _) => Some(*seconds),
+            (_, StatusCode::SERVICE_UNAVAILABLE) => Some(1),
             _ => None,
         }
     }

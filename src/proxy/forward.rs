@@ -4,16 +4,21 @@
 
 mod attempt;
 mod counted;
+mod deadline;
+mod hedge;
+mod mirror;
 mod outcome;
 mod upload;
 
+use std::cell::Cell;
 use std::future::poll_fn;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::HeaderName;
 use http::header::SET_COOKIE;
 
 use self::attempt::{Attempt, Plan};
+pub(super) use self::deadline::Deadline;
 use self::upload::Upload;
 use super::client::Client;
 use super::fault::{Fault, cause};
@@ -26,13 +31,12 @@ use crate::http::{Body, Length, Request, Response, Scheme};
 use crate::observe::{Exchange, NotRetried};
 use crate::snapshot::Route;
 use crate::upstream::Upstream;
-use crate::upstream::capacity::Full;
+use crate::upstream::capacity::{Entrance, Full};
 use crate::upstream::group::Tried;
 use crate::upstream::retry::{Course, Failed, Next, Where};
 use crate::wire::Task;
 use crate::wire::h1::client::{self as h1, Failure};
 use crate::wire::h1::parse::HeadLimits;
-use crate::wire::timer::deadline;
 
 /// One field of a response head, in octets.
 const MAX_RESPONSE_FIELD: usize = 16 * 1024;
@@ -43,6 +47,7 @@ const MAX_RESPONSE_FIELDS: usize = 256;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Where a request goes.
+#[derive(Clone, Copy)]
 pub(super) struct Forward<'a> {
     pub(super) client: &'a Client,
     pub(super) world: &'a World,
@@ -50,6 +55,8 @@ pub(super) struct Forward<'a> {
     /// Of the upstream.
     pub(super) place: usize,
     pub(super) task: &'a Task,
+    /// When it is to be over.
+    pub(super) deadline: Deadline,
 }
 
 impl Forward<'_> {
@@ -59,6 +66,10 @@ impl Forward<'_> {
         ticket.exchange.upstream = self.world.snapshot.upstream_id(self.place);
         let switch = upgrade::take(&mut request, &self.route.upgrades, || self.client.worker.random())?;
         let mut request = request.into_request();
+        self.deadline.take_fields(self.route, &mut request.headers);
+        if let Some(mirror) = &self.route.mirror {
+            mirror::copy(self, mirror, &mut request, switch.is_some(), &ticket.exchange);
+        }
         let asked = request.method.clone();
         if let Some(switch) = &switch {
             request.method = switch.method();
@@ -89,36 +100,47 @@ impl Forward<'_> {
             body: upload(body, upstream, switch, repeatable),
             request,
             switch,
-            settings: self.settings(upstream, ticket.exchange.start),
+            settings: self.settings(upstream),
             try_timeout: upstream.retry().try_timeout,
             upstream: ticket.exchange.upstream,
+            hedged: self.hedged(request, switch),
+            trace: ticket.exchange.trace.clone(),
+            spans: Cell::new(0),
         };
-        self.enter(upstream, &plan, ticket).await?;
+        if let Some(entrance) = upstream.entrance() {
+            Box::pin(self.enter((upstream, entrance), &plan, ticket)).await?;
+        }
         let mut course = Course::default();
         let mut tried = Tried::default();
         let mut attempt = self.first(upstream, &plan, &mut tried, ticket)?;
         loop {
             ticket.exchange.attempts += 1;
             ticket.exchange.endpoint = Some(attempt.pool.label().clone());
-            let outcome = attempt.run(self, &plan).await;
-            outcome::report(upstream, &attempt, &outcome);
+            let outcome;
+            (attempt, outcome) = self.attempt((upstream, &plan), attempt, &mut tried, ticket).await;
+            let now = self.task.timer().now();
+            outcome::report(upstream, &attempt, &outcome, plan.body.has_ended(), now);
+            if plan.hedged && outcome.is_ok() {
+                upstream.pace().note(now.saturating_duration_since(attempt.begun));
+            }
             ticket.exchange.reused = attempt.reused;
             ticket.exchange.connected = attempt.connected.or(ticket.exchange.connected);
             let failed = match &outcome {
                 Ok(response) => upstream.retry().status(response.status),
                 Err(fault) => cause(fault, attempt.reused),
             };
-            let Some(cause) = failed else { return answered(ticket, attempt, outcome) };
+            outcome::note(&attempt, &outcome, failed.is_some(), ticket);
+            let Some(cause) = failed else { return answered(ticket, attempt, outcome, now) };
             let failed = Failed { cause, repeatable, whole: plan.body.is_whole(), fresh: attempt.fresh };
-            let next = self.again(upstream, &mut course, failed, &plan, ticket).await;
+            let next = Box::pin(self.again(upstream, &mut course, failed, &plan, ticket)).await;
             let source = source(&ticket.exchange, plan.request);
             let next = next.and_then(|place| match place {
-                Where::Same => Ok(Attempt::fresh(attempt.pool.clone())),
+                Where::Same => Ok(Attempt::fresh(attempt.pool.clone(), self.task.timer().now())),
                 Where::Any | Where::Untried => {
                     // Its own place may be the one that is free now.
                     attempt.in_flight = None;
                     let taken = upstream.take(&source, &mut tried, place == Where::Any);
-                    taken.map(Attempt::at).ok_or(Some(NotRetried::Endpoint))
+                    taken.map(|taken| Attempt::at(taken, self.task.timer().now())).ok_or(Some(NotRetried::Endpoint))
                 }
             });
             match next {
@@ -126,22 +148,42 @@ impl Forward<'_> {
                 Ok(next) => attempt = next,
                 Err(why) => {
                     ticket.exchange.not_retried = why;
-                    return answered(ticket, attempt, outcome);
+                    return answered(ticket, attempt, outcome, self.task.timer().now());
                 }
             }
             ticket.exchange.retries.push(cause);
         }
     }
 
+    /// One attempt, or two beside each other where the first is slow; the one that counts.
+    async fn attempt(
+        &self,
+        (upstream, plan): (&Upstream, &Plan<'_>),
+        mut attempt: Attempt,
+        tried: &mut Tried,
+        ticket: &mut Ticket,
+    ) -> (Attempt, Result<Response, Fault>) {
+        let Some(after) = self.hedge_after(upstream, plan, ticket) else {
+            let outcome = Box::pin(attempt.run(self, plan)).await;
+            return (attempt, outcome);
+        };
+        let hedged = Box::pin(hedge::run(self, (upstream, plan, after), attempt, tried, ticket));
+        let (counts, outcome) = hedged.await;
+        ticket.exchange.endpoint = Some(counts.pool.label().clone());
+        (counts, outcome)
+    }
+
     /// Waits for room at the upstream, where its exchanges are bounded.
-    async fn enter(&self, upstream: &Upstream, plan: &Plan<'_>, ticket: &mut Ticket) -> Result<(), Fault> {
-        let Some(entrance) = upstream.entrance() else { return Ok(()) };
+    async fn enter(
+        &self,
+        (upstream, entrance): (&Upstream, &Entrance),
+        plan: &Plan<'_>,
+        ticket: &mut Ticket,
+    ) -> Result<(), Fault> {
         let until = plan.settings.until;
         let (stay, waited) = match entrance.enter(self.task.timer(), until, || upstream.has_room()).await {
             Ok(entered) => entered,
-            Err(Full::Late) if until.is_some_and(|until| until <= Instant::now()) => {
-                return Err(Fault::ExchangeTimeout);
-            }
+            Err(Full::Late) if self.deadline.is_over() => return Err(self.deadline.fault()),
             Err(full) => return Err(full.into()),
         };
         ticket.exchange.queued_micros = u32::try_from(waited.as_micros()).unwrap_or(u32::MAX);
@@ -158,7 +200,7 @@ impl Forward<'_> {
     ) -> Result<Attempt, Fault> {
         let taken = upstream.take(&source(&ticket.exchange, plan.request), tried, false);
         let none = || if upstream.has_room() { Fault::NoEndpoint } else { Fault::UpstreamFull };
-        taken.map(Attempt::at).ok_or_else(none)
+        taken.map(|taken| Attempt::at(taken, self.task.timer().now())).ok_or_else(none)
     }
 
     /// Waits for the next attempt, where there may be one: where it goes, or why there is none.
@@ -190,12 +232,23 @@ impl Forward<'_> {
         Ok(place)
     }
 
-    async fn pause(&self, time: std::time::Duration) {
+    async fn pause(&self, time: Duration) {
         let until = Instant::now() + time;
         poll_fn(|cx| self.task.timer().poll(until, cx)).await;
     }
 
-    fn settings(&self, upstream: &Upstream, start: Instant) -> h1::Settings {
+    /// Whether a second endpoint may be asked too: only where asking twice changes nothing (RFC 9110 §9.2.1).
+    fn hedged(&self, request: &Request, switch: Option<&Switch>) -> bool {
+        self.route.hedge.is_some() && switch.is_none() && request.method.is_safe()
+    }
+
+    /// How long the first attempt has before there is a second one beside it; `None`: there is none.
+    fn hedge_after(&self, upstream: &Upstream, plan: &Plan<'_>, ticket: &Ticket) -> Option<Duration> {
+        let hedge = self.route.hedge.filter(|_| plan.hedged && ticket.exchange.attempts == 1)?;
+        hedge.after(upstream.pace())
+    }
+
+    fn settings(&self, upstream: &Upstream) -> h1::Settings {
         let times = upstream.times();
         h1::Settings {
             head: HeadLimits {
@@ -204,10 +257,11 @@ impl Forward<'_> {
                 fields: MAX_RESPONSE_FIELDS,
                 target: usize::MAX,
             },
+            codings: times.codings,
             response_timeout: times.response,
             body_timeout: times.response_body,
             write_timeout: times.write,
-            until: deadline(start, self.route.timeout),
+            until: self.deadline.until,
         }
     }
 }
@@ -227,7 +281,7 @@ fn upload(body: Body, upstream: &Upstream, switch: Option<&Switch>, repeatable: 
 
 /// What the choice of an endpoint may look at.
 fn source<'a>(exchange: &'a Exchange, request: &'a Request) -> KeySource<'a> {
-    KeySource { client: exchange.client, target: exchange.target.as_str(), headers: &request.headers }
+    KeySource { client: exchange.client, target: exchange.asked().as_str(), headers: &request.headers }
 }
 
 /// Sets the cookie of the endpoint that answered, where the request did not come with it.
@@ -240,9 +294,14 @@ fn stick(upstream: &Upstream, request: &Request, response: &mut Response, ticket
 }
 
 /// The last attempt is over: the exchange stays on its endpoint to its last byte.
-fn answered(ticket: &mut Ticket, attempt: Attempt, outcome: Result<Response, Fault>) -> Result<Response, Fault> {
+fn answered(
+    ticket: &mut Ticket,
+    attempt: Attempt,
+    outcome: Result<Response, Fault>,
+    now: Instant,
+) -> Result<Response, Fault> {
     if outcome.is_ok() {
-        ticket.exchange.first_byte = Some(Instant::now());
+        ticket.exchange.first_byte = Some(now);
     }
     ticket.in_flight = attempt.in_flight;
     outcome

@@ -2,7 +2,15 @@
 
 pub mod pipeline;
 
+mod admit;
 mod entry;
+
+mod auth;
+mod edge;
+
+mod codings;
+mod filtering;
+mod inject;
 
 mod action;
 mod cached;
@@ -13,6 +21,7 @@ pub mod fault;
 mod respond;
 
 mod ticket;
+mod trace;
 
 pub mod client;
 pub mod worker;

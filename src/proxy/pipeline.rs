@@ -5,29 +5,31 @@
 use std::time::SystemTime;
 
 use super::action::Destination;
+use super::admit::admit;
 use super::client::Client;
-use super::entry::{self, admit, check_authority, find_route, identify, sanitise};
+use super::entry::{self, check_authority, find_route, identify, sanitise};
 use super::fault::Fault;
 use super::ticket::Ticket;
 use super::worker::World;
-use super::{action, cached, respond};
-use crate::filter::{Asked, Values, Verdict};
-use crate::http::sanitize::{self, CleanRequest, CleanResponse};
+use super::{action, auth, cached, codings, edge, filtering, inject, respond, trace};
+use crate::http::sanitize::{self, CleanResponse};
 use crate::http::{Request, Response};
-use crate::observe::Exchange;
-use crate::snapshot::Route;
 use crate::wire::{Answer, Refused, Task};
 
 /// Answers one request.
 pub(super) async fn run(client: &Client, request: Request, task: Task) -> Answer {
     let world = client.worker.world_of(client.listener);
-    let mut ticket =
-        Ticket::new(entry::begin(client, &request), entry::accepts(&request), &client.worker, task.clone());
+    let mut ticket = Ticket::new(
+        entry::begin(client, &request, task.timer().now()),
+        entry::reader(&request),
+        &client.worker,
+        task.clone(),
+    );
     let answered = steps(client, &world, request, &mut ticket, &task).await;
     finish(client, ticket, answered)
 }
 
-/// The steps, in their order.
+/// The steps, in their order. What few requests need waits in a box: it would make the task of every connection larger.
 async fn steps(
     client: &Client,
     world: &World,
@@ -37,80 +39,49 @@ async fn steps(
 ) -> Result<CleanResponse, Fault> {
     let (place, listener) = world.snapshot.listener(client.listener).ok_or(Fault::ListenerGone)?;
     let mut request = sanitise(request, listener)?;
-    let identity = identify(client, listener, &mut request, ticket)?;
+    trace::begin(client, world, &mut request, ticket);
+    identify(client, listener, &mut request, ticket)?;
     check_authority(client, &request)?;
     if let Some(redirect) = &listener.redirect_to_https {
-        return Ok(sanitize::own(redirect.respond(&values(&ticket.exchange)).map_err(Fault::Filter)?));
+        return Ok(sanitize::own(redirect.respond(&filtering::values(&ticket.exchange)).map_err(Fault::Filter)?));
     }
-    let route = find_route(world, place, &request, &identity, ticket)?;
-    admit(route, &mut request, ticket)?;
-    let asked = ask_codings(route, &mut request)?;
-    let noted = cached::note(route, &request);
-    let mut response = match filter_request(route, &mut request, &ticket.exchange)? {
+    auth::strip_identity(world, &mut request);
+    let route = find_route(world, place, &request, ticket)?;
+    edge::begin(route, &request, ticket);
+    edge::check_address(route, ticket)?;
+    if let Some(preflight) = edge::preflight(route, &request)? {
+        return Ok(preflight);
+    }
+    edge::check_rate(route, &request, ticket)?;
+    admit(client, (world, listener), route, &mut request, ticket)?;
+    if let Some(auth) = auth::of(route)
+        && let Some(refusal) = Box::pin(auth::authenticate(client, world, (route, auth), &mut request, ticket)).await?
+    {
+        return Ok(refusal);
+    }
+    if let Some(inject) = &route.inject {
+        Box::pin(inject::run(client, (route, inject), &request, ticket, task)).await?;
+    }
+    edge::pace_upload(client, route, &mut request);
+    let asked = codings::ask((client, world), route, &mut request, ticket)?;
+    let noted = cached::note(world, route, &request);
+    let mut response = match filtering::on_request(route, &mut request, &ticket.exchange)? {
         Some(response) => response,
         None => match action::find(client, world, route, &request, (ticket, task))? {
-            Destination::Here => action::act(route, request, ticket).await?,
+            Destination::Here => Box::pin(action::act(route, request, ticket)).await?,
             Destination::Upstream(forward) => match noted {
                 Some(target) => cached::run(forward, request, target, ticket).await?,
-                None => forward.run(request, ticket).await?,
+                // In a box, as an attempt is: a future is moved as a whole into the one that awaits it, and that into the next.
+                None => Box::pin(forward.run(request, ticket)).await?,
             },
         },
     };
-    filter_response(route, &mut response, &ticket.exchange)?;
-    settle_codings(client, route, asked, &mut response, ticket);
+    edge::silence(route, &mut response);
+    filtering::on_response(route, &mut response, &ticket.exchange)?;
+    action::tell_place(route, &mut response, ticket);
+    codings::settle((client, world), route, asked, &mut response, ticket);
+    edge::pace_download(client, route, &mut response);
     Ok(response)
-}
-
-/// What the client takes, noted before the request goes; and its own coding taken off, where the route says so.
-fn ask_codings(route: &Route, request: &mut CleanRequest) -> Result<Option<Asked>, Fault> {
-    route.codings.as_ref().map(|codings| codings.on_request(request)).transpose().map_err(Fault::Filter)
-}
-
-/// The coding that suits the client, put on the response.
-fn settle_codings(
-    client: &Client,
-    route: &Route,
-    asked: Option<Asked>,
-    response: &mut CleanResponse,
-    ticket: &mut Ticket,
-) {
-    let (Some(codings), Some(asked)) = (&route.codings, asked) else { return };
-    if ticket.exchange.upgraded {
-        return;
-    }
-    match codings.on_response(&asked, response, &client.worker.kit) {
-        Ok(packed) => ticket.packed = packed,
-        Err(reason) => client.worker.observer.metrics().left_uncompressed(reason),
-    }
-}
-
-fn filter_request(
-    route: &Route,
-    request: &mut CleanRequest,
-    exchange: &Exchange,
-) -> Result<Option<CleanResponse>, Fault> {
-    match route.filters.on_request(request, &values(exchange)).map_err(Fault::Filter)? {
-        Verdict::Continue => Ok(None),
-        Verdict::Respond(response) => Ok(Some(sanitize::own(*response))),
-    }
-}
-
-fn filter_response(route: &Route, response: &mut CleanResponse, exchange: &Exchange) -> Result<(), Fault> {
-    if route.filters.leaves_responses() {
-        return Ok(());
-    }
-    route.filters.on_response(response, &values(exchange)).map_err(Fault::Filter)
-}
-
-/// What templates may speak of: the request as it came.
-pub(super) fn values(exchange: &Exchange) -> Values<'_> {
-    Values {
-        scheme: exchange.scheme,
-        authority: exchange.authority.as_str(),
-        target: exchange.target.as_str(),
-        client: exchange.client,
-        request_id: exchange.request_id.as_ref(),
-    }
 }
 
 /// The response with what every response has, and the ticket that follows it out.
@@ -119,17 +90,20 @@ fn finish(client: &Client, mut ticket: Box<Ticket>, answered: Result<CleanRespon
         Ok(response) => response.into_response(),
         Err(fault) => {
             ticket.fail(&fault);
-            respond::fault(&fault, ticket.accept.as_ref(), ticket.exchange.request_id.as_ref())
+            respond::fault(&fault, &ticket.reader, ticket.exchange.request_id.as_ref())
         }
     };
-    client.worker.date.fill(&mut response.headers, SystemTime::now());
+    if let Some(dress) = &ticket.dress {
+        dress.put(&mut response);
+    }
+    client.worker.date.fill(&mut response.headers, SystemTime::now);
     ticket.exchange.status = Some(response.status);
     Answer { response, receipt: Some(ticket) }
 }
 
 /// Answers what was no request.
 pub(super) fn refuse(client: &Client, refused: Refused, task: Task) -> Answer {
-    let exchange = entry::connected(client);
-    let ticket = Ticket::new(exchange, None, &client.worker, task);
+    let exchange = entry::connected(client, task.timer().now());
+    let ticket = Ticket::new(exchange, respond::Reader::Http(None), &client.worker, task);
     finish(client, ticket, Err(Fault::Unreadable(refused)))
 }

@@ -4,7 +4,7 @@ use http::StatusCode;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 
 use super::fault::Fault;
-use crate::http::{Body, Headers, Response, negotiate};
+use crate::http::{Body, Headers, Response, grpc, negotiate};
 
 /// RFC 9209
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
@@ -12,8 +12,21 @@ const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 /// The last is for clients that take any JSON without knowing RFC 9457 by name.
 const OFFERS: [&str; 4] = ["text/plain", "text/html", "application/problem+json", "application/json"];
 
-/// The response to a fault. `accept` is the request's field; `id` stands in the body for whoever asks the operator.
-pub(super) fn fault(fault: &Fault, accept: Option<&HeaderValue>, id: Option<&HeaderValue>) -> Response {
+/// Who reads an error.
+#[derive(Clone, Debug)]
+pub(super) enum Reader {
+    /// Somebody who takes what their `Accept` says.
+    Http(Option<HeaderValue>),
+    /// A gRPC client, which reads the status of the call and nothing else.
+    Grpc,
+}
+
+/// The response to a fault. `id` stands in the body for whoever asks the operator.
+pub(super) fn fault(fault: &Fault, reader: &Reader, id: Option<&HeaderValue>) -> Response {
+    let accept = match reader {
+        Reader::Http(accept) => accept.as_ref(),
+        Reader::Grpc => return call(fault),
+    };
     let status = fault.status();
     let offer = accept.and_then(|accept| {
         let asked: Headers = [(ACCEPT, accept.clone())].into_iter().collect();
@@ -37,11 +50,26 @@ pub(super) fn fault(fault: &Fault, accept: Option<&HeaderValue>, id: Option<&Hea
         // What would have been taken (RFC 9110 §15.5.16).
         headers.append(ACCEPT_ENCODING, HeaderValue::from_static("zstd, br, gzip"));
     }
+    tell(headers, fault);
+    response
+}
+
+/// The end of a call, with its status in the head (Trailers-Only). Its status of HTTP is always 200.
+fn call(fault: &Fault) -> Response {
+    let mut response = Response::new(StatusCode::OK);
+    let headers = &mut response.headers;
+    headers.append(CONTENT_TYPE, HeaderValue::from_static(grpc::CALL));
+    headers.append(grpc::STATUS, u16::from(grpc::status(fault.status())).into());
+    headers.append(grpc::MESSAGE, HeaderValue::from_static(fault.sentence()));
+    tell(headers, fault);
+    response
+}
+
+fn tell(headers: &mut Headers, fault: &Fault) {
     let reason = format!("tidegate; error={}; details=\"{}\"", fault.proxy_error(), fault.label());
     if let Ok(reason) = HeaderValue::try_from(reason) {
         headers.append(PROXY_STATUS, reason);
     }
-    response
 }
 
 fn text(status: u16, title: &str, sentence: &str, id: &str) -> String {
@@ -85,7 +113,7 @@ mod tests {
         let id = HeaderValue::from_static("abc");
         let body = |accept: Option<&'static str>| {
             let accept = accept.map(HeaderValue::from_static);
-            let response = fault(&Fault::NoEndpoint, accept.as_ref(), Some(&id));
+            let response = fault(&Fault::NoEndpoint, &Reader::Http(accept), Some(&id));
             assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
             let said = response.headers.text(&PROXY_STATUS).map(str::to_owned);
             assert_eq!(said.as_deref(), Some("tidegate; error=destination_unavailable; details=\"no_endpoint\""));
@@ -103,5 +131,15 @@ mod tests {
         assert_eq!(problem["request_id"], "abc");
         assert!(body(Some("application/json")).starts_with('{'));
         assert!(body(Some("image/png")).starts_with("503 "));
+    }
+
+    #[test]
+    fn a_call_ends_with_a_status_of_its_own() {
+        for (why, status) in [(Fault::ClientDeadline, "4"), (Fault::NoEndpoint, "14"), (Fault::NoRoute, "12")] {
+            let response = fault(&why, &Reader::Grpc, None);
+            assert_eq!((response.status, response.headers.text(&grpc::STATUS)), (StatusCode::OK, Some(status)));
+            assert!(response.headers.text(&grpc::MESSAGE).is_some_and(|said| !said.contains('%')), "nothing to escape");
+            assert!(response.body.is_empty() && response.headers.contains(&PROXY_STATUS));
+        }
     }
 }

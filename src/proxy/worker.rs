@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::edge::auth::Memo;
 use crate::filter::compress::Kit;
 use crate::http::date::DateField;
 use crate::http::request_id::RequestIds;
 use crate::observe::{ListenerId, Observer};
-use crate::snapshot::{Cell, Snapshot};
+use crate::snapshot::{Admission, Cell, Pressure, Snapshot};
 use crate::upstream::Upstreams;
 use crate::upstream::balance::Draw;
 
@@ -26,15 +27,20 @@ pub struct World {
 /// The state of one worker thread.
 pub struct Worker {
     cell: Arc<Cell>,
-    generation: Local<u64>,
+    /// Which publication `world` is of, or a later one.
+    version: Local<u64>,
     world: RefCell<Rc<World>>,
     /// For listeners that have left the config and whose connections still finish: the last world that knew them.
     departed: RefCell<HashMap<ListenerId, Rc<World>>>,
     draw: RefCell<Draw>,
+    /// How hard it is for this worker by the time that it takes.
+    delay: Local<Pressure>,
     /// Its counters and its access log.
     pub observer: Rc<Observer>,
     /// Makes request ids.
     pub ids: RequestIds,
+    /// Who was let in a moment ago.
+    pub memo: Memo,
     /// Its encoders.
     pub kit: Rc<Kit>,
     /// The `Date` of this second.
@@ -44,15 +50,18 @@ pub struct Worker {
 impl Worker {
     /// For the thread that calls it; `seed` differs between workers.
     pub fn new(cell: Arc<Cell>, observer: Rc<Observer>, seed: u64) -> Rc<Self> {
+        let version = Local::new(cell.version());
         let snapshot = cell.load();
         let upstreams = Upstreams::default().follow(&snapshot.upstreams, seed);
         Rc::new(Self {
-            generation: Local::new(snapshot.generation),
+            version,
             world: RefCell::new(Rc::new(World { snapshot, upstreams })),
             departed: RefCell::default(),
             draw: RefCell::new(Draw::new(seed)),
+            delay: Local::default(),
             observer,
             ids: RequestIds::new(),
+            memo: Memo::default(),
             kit: Kit::new(),
             date: DateField::new(std::time::SystemTime::now()),
             cell,
@@ -61,7 +70,7 @@ impl Worker {
 
     /// The world as it is now. An exchange keeps the one that it began with.
     pub fn world(&self) -> Rc<World> {
-        if self.cell.generation() != self.generation.get() {
+        if self.cell.version() != self.version.get() {
             self.follow();
         }
         self.world.borrow().clone()
@@ -83,8 +92,8 @@ impl Worker {
 
     /// Takes the snapshot in force: endpoints that stayed keep their connections, the others are retired.
     pub fn follow(&self) {
+        self.version.set(self.cell.version());
         let snapshot = self.cell.load();
-        self.generation.set(snapshot.generation);
         let seed = self.random();
         let mut world = self.world.borrow_mut();
         let mut departed = self.departed.borrow_mut();
@@ -95,6 +104,26 @@ impl Worker {
         }
         let upstreams = world.upstreams.follow(&snapshot.upstreams, seed);
         *world = Rc::new(World { snapshot, upstreams });
+    }
+
+    /// How hard it is, by memory or by time.
+    pub fn pressure(&self) -> Pressure {
+        self.cell.memory_pressure().max(self.delay.get())
+    }
+
+    /// How hard it is by the time that this worker takes.
+    pub fn delay_pressure(&self) -> Pressure {
+        self.delay.get()
+    }
+
+    /// From now on it is that hard.
+    pub fn set_delay_pressure(&self, level: Pressure) {
+        self.delay.set(level);
+    }
+
+    /// Counts the exchanges of the process.
+    pub fn requests(&self) -> &Arc<Admission> {
+        &self.cell.requests
     }
 
     /// Closes idle connections to endpoints whose time is over.

@@ -24,6 +24,21 @@ impl Watch {
         Self { prints: files.into_iter().map(|file| (file.clone(), print(file))).collect(), moving: false }
     }
 
+    /// Takes the files as they are now for what is known: before they are read, so that a change during the reading is seen afterwards.
+    pub fn note(&mut self) {
+        for (file, before) in &mut self.prints {
+            *before = print(file);
+        }
+        self.moving = false;
+    }
+
+    /// From now on over these files. What is known of those that were watched before stays: what has happened to them since is still a change.
+    pub fn follow<'a>(&mut self, files: impl IntoIterator<Item = &'a PathBuf>) {
+        let mut known = std::mem::take(&mut self.prints);
+        let with_print = |file: &PathBuf| (file.clone(), known.remove(file).unwrap_or_else(|| print(file)));
+        self.prints = files.into_iter().map(with_print).collect();
+    }
+
     /// Looks. True where something has changed since the last time it was true, and stood still between two looks: an editor or a copy may be
     /// in the middle of it.
     pub fn changed(&mut self) -> bool {
@@ -49,6 +64,25 @@ fn print(file: &Path) -> Print {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_while_the_files_are_read_is_not_lost() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+        std::fs::write(&one, "a").expect("written");
+        let mut watch = Watch::over([&one]);
+        std::fs::write(&one, "ab").expect("written");
+        watch.note();
+        assert!(!watch.changed() && !watch.changed(), "it was about to be read");
+        // It is read, and changes before the new list of files is known.
+        std::fs::write(&one, "abc").expect("written");
+        std::fs::write(&two, "").expect("written");
+        watch.follow([&one, &two]);
+        assert!(!watch.changed() && watch.changed() && !watch.changed());
+        watch.follow([&two]);
+        std::fs::write(&one, "").expect("written");
+        assert!(!watch.changed() && !watch.changed(), "it is none of ours any more");
+    }
 
     #[test]
     fn a_change_counts_once_it_stands_still() {

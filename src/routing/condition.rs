@@ -1,4 +1,4 @@
-//! Predicates: the listener, the method, header fields and query parameters of a request.
+//! Predicates: the listener, the method, header fields, cookies and query parameters of a request.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use http::{HeaderName, Method};
 
 use super::Lookup;
 use crate::config::model::{Route, ValueMatch};
+use crate::http::cookie;
 
 /// A set of listeners by their place.
 #[derive(Clone, Debug)]
@@ -41,6 +42,7 @@ impl ListenerSet {
 pub(super) struct Conditions {
     methods: Box<[Method]>,
     headers: Box<[(HeaderName, ValueMatch)]>,
+    cookies: Box<[(String, ValueMatch)]>,
     query: Box<[(String, ValueMatch)]>,
 }
 
@@ -51,6 +53,7 @@ impl Conditions {
             Arc::new(Self {
                 methods: route.methods.as_slice().into(),
                 headers: route.headers.as_slice().into(),
+                cookies: route.cookies.as_slice().into(),
                 query: route.query.as_slice().into(),
             })
         })
@@ -60,35 +63,37 @@ impl Conditions {
     pub(super) fn hold(&self, lookup: &Lookup<'_>) -> bool {
         (self.methods.is_empty() || self.methods.contains(lookup.method))
             && self.headers.iter().all(|(name, wanted)| header_holds(name, wanted, lookup))
+            && self.cookies.iter().all(|(name, wanted)| cookie_holds(name, wanted, lookup))
             && self.query.iter().all(|(name, wanted)| query_holds(name, wanted, lookup))
     }
 }
 
-/// How many predicates the route has: its methods together, each header field, each query parameter.
+/// How many predicates the route has: its methods together, each header field, each cookie, each query parameter.
 pub(super) fn predicates(route: &Route) -> usize {
-    usize::from(!route.methods.is_empty()) + route.headers.len() + route.query.len()
+    usize::from(!route.methods.is_empty()) + route.headers.len() + route.cookies.len() + route.query.len()
 }
 
-/// Whether one of the fields of that name has exactly that value.
+/// Whether the fields of that name are as wanted.
 pub(super) fn header_holds(name: &HeaderName, wanted: &ValueMatch, lookup: &Lookup<'_>) -> bool {
-    match wanted {
-        ValueMatch::Any => lookup.headers.contains(name),
-        ValueMatch::Exact(wanted) => lookup.headers.all(name).any(|value| value.as_bytes() == wanted.as_bytes()),
-    }
+    wanted.holds(lookup.headers.all(name).map(|value| value.as_bytes()))
 }
 
-/// Whether one of the parameters of that name has exactly that value. Both are compared decoded, as forms encode them.
+/// Whether the cookies of that name are as wanted.
+pub(super) fn cookie_holds(name: &str, wanted: &ValueMatch, lookup: &Lookup<'_>) -> bool {
+    wanted.holds(cookie::values(lookup.headers, name))
+}
+
+/// Whether the parameters of that name are as wanted. All are compared decoded, as forms encode them.
 pub(super) fn query_holds(name: &str, wanted: &ValueMatch, lookup: &Lookup<'_>) -> bool {
-    let mut pairs = lookup.query.unwrap_or_default().split('&');
-    pairs.any(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        !pair.is_empty()
-            && decoded(key).eq(name.bytes())
-            && match wanted {
-                ValueMatch::Any => true,
-                ValueMatch::Exact(wanted) => decoded(value).eq(wanted.bytes()),
-            }
-    })
+    let pairs = lookup.query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+    let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut values = pairs.filter(|(key, _)| decoded(key).eq(name.bytes())).map(|(_, value)| decoded(value));
+    match wanted {
+        ValueMatch::Any => values.next().is_some(),
+        ValueMatch::Absent => values.next().is_none(),
+        ValueMatch::Exact(wanted) => values.any(|value| value.eq(wanted.bytes())),
+        ValueMatch::Regex(_) => values.any(|value| wanted.holds(std::iter::once(&*value.collect::<Vec<_>>()))),
+    }
 }
 
 /// The octets that a form-encoded text stands for: `+` is a space, `%41` is an `A`, a broken escape is itself.
@@ -128,6 +133,7 @@ mod tests {
     #[test]
     fn query_parameters_are_compared_decoded() {
         let exact = |text: &str| ValueMatch::Exact(text.to_owned());
+        let regex = |text: &str| ValueMatch::Regex(regex::Regex::new(text).expect("a regex"));
         let cases = [
             (Some("debug=1"), "debug", exact("1"), true),
             (Some("a=b&debug=1"), "debug", exact("1"), true),
@@ -143,6 +149,11 @@ mod tests {
             (Some("q"), "q", ValueMatch::Any, true),
             (Some("&&"), "", ValueMatch::Any, false),
             (None, "q", ValueMatch::Any, false),
+            (None, "q", ValueMatch::Absent, true),
+            (Some("a=1"), "q", ValueMatch::Absent, true),
+            (Some("a=1&q"), "q", ValueMatch::Absent, false),
+            (Some("q=v%32"), "q", regex("^v[0-9]$"), true),
+            (Some("q=v"), "q", regex("^v[0-9]$"), false),
         ];
         for (query, name, wanted, expected) in cases {
             let headers = Headers::new();

@@ -6,6 +6,7 @@ use super::host::without_port;
 use super::rank::{HostFit, Miss, Rank, host_fit, judge};
 use super::{Lookup, RouteIndex, Router};
 use crate::config::model::{HostPattern, PathMatch, Route, ValueMatch};
+use crate::http::cookie;
 use crate::http::normal::normal;
 
 /// The whole decision about one request.
@@ -91,7 +92,10 @@ fn outranked(loser: Contender<'_>, winner: Contender<'_>, lookup: &Lookup<'_>) -
         ("path_less_specific", shorter_path(&loser.route.path, &winner.route.path))
     } else if loser.rank.predicates != winner.rank.predicates {
         let counts = [loser, winner].map(|one| one.rank.predicates);
-        ("fewer_predicates", format!("it asks for less: {} of method, headers and query, not {}", counts[0], counts[1]))
+        (
+            "fewer_predicates",
+            format!("it asks for less: {} of method, headers, cookies and query, not {}", counts[0], counts[1]),
+        )
     } else {
         ("later", format!("it is as good, but stands after {}", winner.route.name))
     };
@@ -134,6 +138,11 @@ fn missed(miss: &Miss, route: &Route, lookup: &Lookup<'_>) -> Reason {
             let seen = lookup.headers.first(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
             ("header", value_missed(&format!("header {name}"), seen.as_deref(), wanted))
         }
+        Miss::Cookie(at) => {
+            let (name, wanted) = &route.cookies[*at];
+            let seen = cookie::values(lookup.headers, name).next().map(String::from_utf8_lossy);
+            ("cookie", value_missed(&format!("cookie {name}"), seen.as_deref(), wanted))
+        }
         Miss::Query(at) => {
             let (name, wanted) = &route.query[*at];
             let mut pairs = lookup.query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
@@ -148,6 +157,10 @@ fn value_missed(what: &str, seen: Option<&str>, wanted: &ValueMatch) -> String {
     match (seen, wanted) {
         (Some(seen), ValueMatch::Exact(wanted)) => format!("{what} is {seen}, not {wanted}"),
         (None, ValueMatch::Exact(wanted)) => format!("{what} is missing, it must be {wanted}"),
+        (Some(seen), ValueMatch::Regex(regex)) => format!("{what} is {seen}, which does not match {regex}"),
+        (None, ValueMatch::Regex(regex)) => format!("{what} is missing, it must match {regex}"),
+        (Some(seen), ValueMatch::Absent) => format!("{what} is {seen}, it must not be there"),
+        (None, ValueMatch::Absent) => format!("{what} must not be there"),
         (_, ValueMatch::Any) => format!("{what} is missing"),
     }
 }
@@ -205,8 +218,11 @@ fn because(route: &Route, lookup: &Lookup<'_>) -> Vec<String> {
     let fits = |what: &str, name: &str, wanted: &ValueMatch| match wanted {
         ValueMatch::Any => format!("{what} {name} is there"),
         ValueMatch::Exact(wanted) => format!("{what} {name} is {wanted}"),
+        ValueMatch::Absent => format!("{what} {name} is not there"),
+        ValueMatch::Regex(regex) => format!("{what} {name} matches {regex}"),
     };
     clauses.extend(route.headers.iter().map(|(name, wanted)| fits("header", name.as_str(), wanted)));
+    clauses.extend(route.cookies.iter().map(|(name, wanted)| fits("cookie", name, wanted)));
     clauses.extend(route.query.iter().map(|(name, wanted)| fits("query", name, wanted)));
     clauses
 }
@@ -295,7 +311,7 @@ mod tests {
         let expected = [
             "GET www.example.com /api/v2: host www.example.com is named; path /api/v2/x is under /api/v2; method GET is one of its own",
             "GET www.example.com /api/v2: it is as good, but stands after GET www.example.com /api/v2 (later)",
-            "www.example.com /api/v2: it asks for less: 0 of method, headers and query, not 1 (fewer_predicates)",
+            "www.example.com /api/v2: it asks for less: 0 of method, headers, cookies and query, not 1 (fewer_predicates)",
             "www.example.com /api: prefix /api is shorter than /api/v2 (path_less_specific)",
             "*.example.com /api/v2: host *.example.com is less specific than host www.example.com (host_less_specific)",
             "- ~^/api: any host is less specific than host www.example.com (host_less_specific)",

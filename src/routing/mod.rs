@@ -3,7 +3,7 @@
 //! The rule: an exact host beats a wildcard, a longer wildcard beats a shorter one, and either beats "any host"; then an
 //! exact path beats a prefix, a longer prefix beats a shorter one, either beats a regex, and all beat "any path", which is a
 //! route without a path or with the prefix `/` (else no regex could stand beside a route for all the rest); then the route
-//! with more predicates (methods, header fields and query parameters, each counts) wins; then the one that stands first in the
+//! with more predicates (methods, header fields, cookies and query parameters, each counts) wins; then the one that stands first in the
 //! config. A route whose predicates fail, or that is not on the listener, is as good as absent: the next best is tried.
 //!
 //! [`Router`] decides that at a cost that does not grow with the number of routes: one hash of the host, at most one for
@@ -15,16 +15,20 @@
 //! separator, and what goes upstream is not changed. Case counts in paths. Query parameters are compared decoded.
 //! Absent on purpose: actions and policies; this module only finds the place.
 
+pub mod cohort;
+mod compared;
 mod condition;
 mod explain;
 mod host;
 pub mod rank;
 mod router;
+mod segment;
 pub mod split;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use compared::{Taken, compared};
 pub use explain::{Explanation, Lost, Reason, explain};
 pub use router::Router;
 

@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 
 use super::Lookup;
-use super::condition::{header_holds, predicates, query_holds};
+use super::condition::{cookie_holds, header_holds, predicates, query_holds};
 use super::host::{self, HostBuffer};
 use crate::config::model::{HostPattern, PathMatch, Route};
 use crate::http::normal::{covers, normal};
@@ -17,7 +17,7 @@ pub struct Rank {
     pub host: HostFit,
     /// Then the path.
     pub path: PathFit,
-    /// Then the number of predicates: methods together, each header field, each query parameter.
+    /// Then the number of predicates: methods together, each header field, each cookie, each query parameter.
     pub predicates: usize,
     /// Then the place in the config.
     pub place: Reverse<usize>,
@@ -60,6 +60,8 @@ pub enum Miss {
     Method,
     /// No field of that name has the value; by its place in the route.
     Header(usize),
+    /// No cookie of that name has the value; by its place in the route.
+    Cookie(usize),
     /// No parameter of that name has the value; by its place in the route.
     Query(usize),
 }
@@ -78,6 +80,9 @@ pub fn judge(place: usize, route: &Route, lookup: &Lookup<'_>) -> Result<Rank, V
     miss(!route.methods.is_empty() && !route.methods.contains(lookup.method), Miss::Method);
     for (at, (name, wanted)) in route.headers.iter().enumerate() {
         miss(!header_holds(name, wanted, lookup), Miss::Header(at));
+    }
+    for (at, (name, wanted)) in route.cookies.iter().enumerate() {
+        miss(!cookie_holds(name, wanted, lookup), Miss::Cookie(at));
     }
     for (at, (name, wanted)) in route.query.iter().enumerate() {
         miss(!query_holds(name, wanted, lookup), Miss::Query(at));

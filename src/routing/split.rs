@@ -9,61 +9,125 @@
 //! - movement is minimal: when the weight of one arm grows in relation to the others, keys move to that arm and between no
 //!   others; when it shrinks, only keys of that arm move. 95 to 5 that becomes 90 to 10 moves about 5 keys of 100.
 //!
-//! A request without the key (no such cookie or field) is split by chance.
+//! Weights can be changed while requests are under way. Each is read once for a choice; a choice in the middle of a change may see some
+//! old and some new ones, which is as good as having come a moment earlier or later.
+//!
+//! The key is what `split_on` names, and a request without it (no such cookie or field) is split by chance; or it is the place in
+//! the cookie that `split_cookie` sets, and a client without one is given a place by chance and keeps it.
+//!
+//! That the least possible number of keys moves holds where one arm changes in relation to the others. No function of key and weights
+//! alone can do as well for all changes of three arms and more; this one never moves more than twice as many as must.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use super::cohort::{Cohorts, Place};
 use crate::config::model::{self, HashOn, Upstream};
 use crate::http::key::{KeySource, hash, mix};
 
 /// A compiled split.
 #[derive(Clone, Debug)]
 pub struct Split {
-    arms: Box<[Arm]>,
-    total: u64,
+    arms: Arc<[Arm]>,
     sticky: Option<HashOn>,
+    cohorts: Option<Cohorts>,
 }
 
-#[derive(Clone, Debug)]
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// The place of the upstream.
+    pub upstream: usize,
+    /// The place that its client was given, and is to be told of.
+    pub newcomer: Option<Place>,
+}
+
+#[derive(Debug)]
 struct Arm {
     upstream: usize,
-    weight: u32,
+    weight: AtomicU32,
+    /// As the config has it.
+    configured: u32,
     /// Made of the upstream's name.
     seed: u64,
+}
+
+impl Arm {
+    fn weight(&self) -> u32 {
+        self.weight.load(Relaxed)
+    }
 }
 
 impl Split {
     /// Compiles a split over the upstreams of the config. Arms of weight 0 take nothing.
     pub fn compile(split: &model::Split, upstreams: &[Upstream]) -> Self {
         let mut arms: Vec<Arm> = Vec::with_capacity(split.arms.len());
-        for &(upstream, weight) in split.arms.iter().filter(|(_, weight)| *weight > 0) {
+        for &(upstream, weight) in &split.arms {
             let name = upstreams.get(upstream).map_or("", |one| &one.name);
             // An upstream that stands twice draws twice.
             let before = arms.iter().filter(|arm| arm.upstream == upstream).count() as u64;
-            arms.push(Arm { upstream, weight, seed: mix(hash(name.as_bytes()).wrapping_add(before)) });
+            let seed = mix(hash(name.as_bytes()).wrapping_add(before));
+            arms.push(Arm { upstream, weight: AtomicU32::new(weight), configured: weight, seed });
         }
-        let total = arms.iter().map(|arm| u64::from(arm.weight)).sum();
-        Self { arms: arms.into(), total, sticky: split.sticky.clone() }
+        Self { arms: arms.into(), sticky: split.sticky.clone(), cohorts: split.cookie.as_ref().map(Cohorts::compile) }
     }
 
-    /// The place of the upstream that takes the request; `random` is any number, evenly distributed. `None` where no arm has weight.
-    pub fn choose(&self, source: &KeySource<'_>, random: u64) -> Option<usize> {
+    /// Takes over what was changed by hand, where the config says the same of the arms as it did.
+    pub fn carry(self, before: &Self) -> Self {
+        let same = |(one, other): (&Arm, &Arm)| one.seed == other.seed && one.configured == other.configured;
+        if self.arms.len() == before.arms.len() && self.arms.iter().zip(&*before.arms).all(same) {
+            self.arms.iter().zip(&*before.arms).for_each(|(arm, before)| arm.weight.store(before.weight(), Relaxed));
+        }
+        self
+    }
+
+    /// Upstream and weight of each arm, in the order of the config.
+    pub fn weights(&self) -> impl Iterator<Item = (usize, u32)> {
+        self.arms.iter().map(|arm| (arm.upstream, arm.weight()))
+    }
+
+    /// Changes the weight of each arm by its upstream; `None` is what the config says.
+    pub fn set_weights(&self, weight: impl Fn(usize) -> Option<u32>) {
+        self.arms.iter().for_each(|arm| arm.weight.store(weight(arm.upstream).unwrap_or(arm.configured), Relaxed));
+    }
+
+    /// The upstream that takes the request; `random` is any number, evenly distributed. `None` where no arm has weight.
+    pub fn choose(&self, source: &KeySource<'_>, random: u64) -> Option<Way> {
+        if let Some(cohorts) = &self.cohorts {
+            let known = cohorts.place(source);
+            let place = known.unwrap_or_else(|| Place::draw(random));
+            let newcomer = if known.is_some() { None } else { Some(place) };
+            return self.by_key(place.key()).map(|upstream| Way { upstream, newcomer });
+        }
         let key = self.sticky.as_ref().and_then(|on| on.key(source));
-        match key {
+        let upstream = match key {
             Some(key) => self.by_key(key),
             None => self.by_chance(random),
-        }
+        };
+        upstream.map(|upstream| Way { upstream, newcomer: None })
+    }
+
+    /// The cookie that clients keep their places in.
+    pub fn cohorts(&self) -> Option<&Cohorts> {
+        self.cohorts.as_ref()
     }
 
     /// By chance.
     fn by_chance(&self, random: u64) -> Option<usize> {
         // The high half of the product is below `total` and as even as `random`.
-        let mut point = u64::try_from((u128::from(random) * u128::from(self.total)) >> 64).unwrap_or(0);
-        for arm in &self.arms {
-            match point.checked_sub(u64::from(arm.weight)) {
+        let total: u64 = self.arms.iter().map(|arm| u64::from(arm.weight())).sum();
+        let mut point = u64::try_from((u128::from(random) * u128::from(total)) >> 64).unwrap_or(0);
+        let mut last = None;
+        for arm in &*self.arms {
+            let weight = u64::from(arm.weight());
+            match point.checked_sub(weight) {
                 Some(rest) => point = rest,
                 None => return Some(arm.upstream),
             }
+            last = (weight > 0).then_some(arm.upstream).or(last);
         }
-        None
+        // The weights shrank while they were added up.
+        last
     }
 
     /// By weighted rendezvous of the key's hash.
@@ -71,9 +135,12 @@ impl Split {
         let score = |arm: &Arm| {
             // The upper 53 bits as a number above 0 and below 1; the score is then exponentially distributed.
             let drawn = ((mix(key ^ arm.seed) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
-            -drawn.ln() / f64::from(arm.weight)
+            // Without weight the score is endless.
+            -drawn.ln() / f64::from(arm.weight())
         };
-        self.arms.iter().min_by(|one, other| score(one).total_cmp(&score(other))).map(|arm| arm.upstream)
+        let best =
+            self.arms.iter().map(|arm| (score(arm), arm.upstream)).min_by(|one, other| one.0.total_cmp(&other.0));
+        best.filter(|(score, _)| score.is_finite()).map(|(_, upstream)| upstream)
     }
 }
 
@@ -83,14 +150,16 @@ mod tests {
 
     use http::{HeaderName, HeaderValue};
 
+    use super::super::cohort::PLACES;
     use super::*;
-    use crate::config::model::{Balance, Outlier, Spread, UpstreamProtocol};
+    use crate::config::model::{Balance, Outlier, SameSite, SplitCookie, Spread, UpstreamProtocol};
     use crate::http::Headers;
 
     fn upstream(name: &str) -> Upstream {
         Upstream {
             name: name.into(),
             endpoints: Vec::new(),
+            discovery: model::Discovery::default(),
             protocol: UpstreamProtocol::Http1,
             balance: Balance::RoundRobin,
             spread: Spread::PLAIN,
@@ -103,6 +172,7 @@ mod tests {
             max_idle: 0,
             max_connections: 0,
             max_response_head_size: 0,
+            unknown_transfer_codings: false,
             proxy_protocol: None,
             tls: None,
             retry: model::Retry::default(),
@@ -114,7 +184,7 @@ mod tests {
     fn split(weights: &[u32]) -> Split {
         let upstreams = ["stable", "canary", "third", "fourth"].map(upstream);
         let arms = weights.iter().copied().enumerate().collect();
-        Split::compile(&model::Split { arms, sticky: Some(HashOn::ClientIp) }, &upstreams)
+        Split::compile(&model::Split { arms, sticky: Some(HashOn::ClientIp), cookie: None }, &upstreams)
     }
 
     const KEYS: u32 = 100_000;
@@ -124,7 +194,7 @@ mod tests {
         let headers = Headers::new();
         let of = |client: u32| {
             let client = Some(IpAddr::V4(client.wrapping_mul(2_654_435_761).into()));
-            split.choose(&KeySource { client, target: "/", headers: &headers }, 0).expect("an arm")
+            split.choose(&KeySource { client, target: "/", headers: &headers }, 0).expect("an arm").upstream
         };
         (0..KEYS).map(of).collect()
     }
@@ -171,13 +241,78 @@ mod tests {
         }
     }
 
+    /// The arm of each place of a cookie, of every one that there is.
+    fn cohorts(weights: &[u32]) -> Vec<usize> {
+        let split = split(weights);
+        let last = u64::from(PLACES) - 1;
+        (0..=last).step_by(5).map(|place| split.by_key(place).expect("an arm")).collect()
+    }
+
+    /// Each of the places is asked, so the numbers are what they are: nothing here is by chance.
+    #[test]
+    fn places_move_as_the_weights_do_and_come_back() {
+        let steps: [&[u32]; 7] = [&[100, 0], &[99, 1], &[95, 5], &[90, 10], &[50, 50], &[0, 100], &[100, 0]];
+        let seen: Vec<_> = steps.iter().map(|weights| cohorts(weights)).collect();
+        for (weights, arms) in steps.iter().zip(&seen) {
+            let canary = arms.iter().filter(|arm| **arm == 1).count() as f64 / arms.len() as f64;
+            // Four deviations of a draw of so many places.
+            assert!((canary - f64::from(weights[1]) / 100.0).abs() < 0.0045, "{weights:?}: {canary}");
+        }
+        for (before, after) in seen.iter().zip(&seen[1..]).take(5) {
+            let there = |arms: &[usize]| arms.iter().filter(|arm| **arm == 1).count();
+            let moved = before.iter().zip(after).filter(|(before, after)| before != after).count();
+            assert_eq!(moved, there(after) - there(before), "exactly those by which the arm grows, and no other");
+        }
+        assert_eq!(seen[0], seen[6], "a rollback brings everybody back");
+        // A third arm that grows takes from both, and they exchange nobody.
+        let (before, after) = (cohorts(&[40, 40, 20]), cohorts(&[40, 40, 40]));
+        let moved: Vec<_> = before.iter().zip(&after).filter(|(before, after)| before != after).collect();
+        assert!(moved.iter().all(|(_, to)| **to == 2));
+        // A new one in the same proportion as before.
+        let (before, after) = (cohorts(&[90, 10]), cohorts(&[900, 100]));
+        assert_eq!(before, after);
+    }
+
+    #[test]
+    fn a_newcomer_is_given_a_place_and_keeps_it() {
+        let upstreams = ["stable", "canary"].map(upstream);
+        let cookie = Some(SplitCookie { name: "cohort".to_owned(), max_age: None, same_site: SameSite::Lax });
+        let split = Split::compile(&model::Split { arms: vec![(0, 50), (1, 50)], sticky: None, cookie }, &upstreams);
+        let none = Headers::new();
+        for random in (0..1000).map(mix) {
+            let first = split.choose(&KeySource { client: None, target: "/", headers: &none }, random).expect("an arm");
+            let place = first.newcomer.expect("a place");
+            let set = split.cohorts().expect("cookies").set(place, false).expect("a cookie");
+            let value = set.to_str().expect("plain").split(';').next().expect("a value").to_owned();
+            let field = (HeaderName::from_static("cookie"), HeaderValue::try_from(value).expect("a value"));
+            let headers: Headers = [field].into_iter().collect();
+            let again = split.choose(&KeySource { client: None, target: "/", headers: &headers }, !random);
+            assert_eq!(again, Some(Way { upstream: first.upstream, newcomer: None }));
+        }
+    }
+
     #[test]
     fn neither_order_nor_place_matters() {
         let upstreams = ["x", "canary", "y", "stable"].map(upstream);
-        let swapped = model::Split { arms: vec![(1, 5), (3, 95)], sticky: Some(HashOn::ClientIp) };
+        let swapped = model::Split { arms: vec![(1, 5), (3, 95)], sticky: Some(HashOn::ClientIp), cookie: None };
         let renamed = |place: usize| if place == 3 { 0 } else { 1 };
         let other: Vec<_> = arms(&Split::compile(&swapped, &upstreams)).into_iter().map(renamed).collect();
         assert_eq!(arms(&split(&[95, 5])), other);
+    }
+
+    #[test]
+    fn weights_change_by_hand_and_outlive_a_config_that_says_the_same() {
+        let before = split(&[95, 5]);
+        before.set_weights(|upstream| Some([0, 7][upstream]));
+        assert_eq!(before.weights().collect::<Vec<_>>(), [(0, 0), (1, 7)]);
+        assert_shares(&arms(&before), &[0, 1]);
+        assert_eq!(before.by_chance(0), Some(1));
+        assert_eq!(split(&[95, 5]).carry(&before).weights().collect::<Vec<_>>(), [(0, 0), (1, 7)]);
+        assert_eq!(split(&[90, 10]).carry(&before).weights().collect::<Vec<_>>(), [(0, 90), (1, 10)]);
+        before.set_weights(|_| None);
+        assert_eq!(before.weights().collect::<Vec<_>>(), [(0, 95), (1, 5)]);
+        before.set_weights(|_| Some(0));
+        assert_eq!((before.by_chance(7), before.by_key(7)), (None, None));
     }
 
     #[test]
@@ -201,7 +336,8 @@ mod tests {
             assert_eq!(on.key(&source), expected, "{on:?}");
         }
         let by_cookie = Split { sticky: Some(HashOn::Cookie("c".to_owned())), ..split(&[1, 1]) };
-        let both: Vec<_> = [0, u64::MAX].map(|random| by_cookie.choose(&source, random)).into();
-        assert_eq!(both, [Some(0), Some(1)]);
+        let both: Vec<_> =
+            [0, u64::MAX].map(|random| by_cookie.choose(&source, random).expect("an arm").upstream).into();
+        assert_eq!(both, [0, 1]);
     }
 }

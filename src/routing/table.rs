@@ -11,6 +11,7 @@ use regex_automata::{Input, MatchKind, PatternSet};
 use rustc_hash::FxHashMap;
 
 use super::condition::{Conditions, ListenerSet, predicates};
+use super::segment::Segment;
 use super::{Lookup, RouteIndex};
 use crate::config::model::{PathMatch, Route};
 use crate::http::normal::normal;
@@ -26,7 +27,6 @@ pub(super) struct Candidate {
     route: RouteIndex,
     listeners: ListenerSet,
     conditions: Option<std::sync::Arc<Conditions>>,
-    predicates: usize,
 }
 
 impl Candidate {
@@ -36,7 +36,6 @@ impl Candidate {
             route: RouteIndex(place),
             listeners: ListenerSet::compile(&route.listeners, listeners),
             conditions: Conditions::compile(route),
-            predicates: predicates(route),
         }
     }
 
@@ -45,16 +44,31 @@ impl Candidate {
     }
 }
 
-/// The place behind one more segment of a path. Its lists are in the order of rank.
+/// The place behind one more segment of a path: less than a line of memory, and all of them side by side.
 #[derive(Debug, Default)]
 struct Node {
-    children: FxHashMap<Box<[u8]>, u32>,
+    children: Option<Box<FxHashMap<Segment, u32>>>,
     parent: u32,
     /// Routes whose exact path ends here.
-    exact: Vec<Candidate>,
+    exact: Few,
     /// Routes whose prefix ends here.
-    prefix: Vec<Candidate>,
+    prefix: Few,
     /// Routes whose prefix ends here with a slash, so that a segment must follow.
+    prefix_slash: Few,
+}
+
+/// A part of the table's list of candidates, in the order of rank.
+#[derive(Clone, Copy, Debug, Default)]
+struct Few {
+    begin: u32,
+    end: u32,
+}
+
+/// The candidates of one node while the tree grows.
+#[derive(Default)]
+struct Growing {
+    exact: Vec<Candidate>,
+    prefix: Vec<Candidate>,
     prefix_slash: Vec<Candidate>,
 }
 
@@ -63,6 +77,8 @@ struct Node {
 pub(super) struct Table {
     /// The first is the root.
     nodes: Vec<Node>,
+    /// Those of all nodes.
+    candidates: Vec<Candidate>,
     /// In the order of rank, beside their regexes.
     by_regex: Vec<Candidate>,
     regexes: Regexes,
@@ -75,23 +91,25 @@ impl Table {
     pub(super) fn compile(places: &[u32], routes: &[Route], candidates: &[Candidate]) -> Self {
         let mut table = Self {
             nodes: vec![Node::default()],
+            candidates: Vec::new(),
             by_regex: Vec::new(),
             regexes: Regexes::Each(Vec::new()),
             any: Vec::new(),
         };
         let mut order: Vec<_> = places.iter().map(|place| *place as usize).collect();
-        order.sort_by_key(|&place| (Reverse(candidates[place].predicates), place));
+        order.sort_by_key(|&place| (Reverse(predicates(&routes[place])), place));
         let (mut regexes, mut room) = (Vec::new(), String::new());
+        let mut growing = vec![Growing::default()];
         for place in order {
             let candidate = candidates[place].clone();
             match &routes[place].path {
-                PathMatch::Exact(exact) => table.grow(normal(exact, &mut room)).exact.push(candidate),
+                PathMatch::Exact(exact) => table.grow(normal(exact, &mut room), &mut growing).exact.push(candidate),
                 PathMatch::Prefix(prefix) if prefix == "/" => table.any.push(candidate),
                 PathMatch::Prefix(prefix) => {
                     let prefix = normal(prefix, &mut room);
                     match prefix.strip_suffix('/') {
-                        Some(before) => table.grow(before).prefix_slash.push(candidate),
-                        None => table.grow(prefix).prefix.push(candidate),
+                        Some(before) => table.grow(before, &mut growing).prefix_slash.push(candidate),
+                        None => table.grow(prefix, &mut growing).prefix.push(candidate),
                     }
                 }
                 PathMatch::Regex(regex) => {
@@ -101,26 +119,48 @@ impl Table {
             }
         }
         table.regexes = Regexes::compile(regexes);
+        table.settle(growing);
         table
     }
 
-    /// The node of that path, made where it is missing.
-    fn grow(&mut self, path: &str) -> &mut Node {
+    /// Puts the candidates of all nodes into one list.
+    fn settle(&mut self, growing: Vec<Growing>) {
+        let place = |list: &Vec<Candidate>| u32::try_from(list.len()).expect("a config has fewer than 2^32 routes");
+        for (node, Growing { exact, prefix, prefix_slash }) in self.nodes.iter_mut().zip(growing) {
+            let parts = [(&mut node.exact, exact), (&mut node.prefix, prefix), (&mut node.prefix_slash, prefix_slash)];
+            for (few, candidates) in parts {
+                let begin = place(&self.candidates);
+                self.candidates.extend(candidates);
+                *few = Few { begin, end: place(&self.candidates) };
+            }
+        }
+        self.candidates.shrink_to_fit();
+        self.nodes.shrink_to_fit();
+    }
+
+    /// What the node of that path has; it is made where it is missing.
+    fn grow<'a>(&mut self, path: &str, growing: &'a mut Vec<Growing>) -> &'a mut Growing {
         let mut at = 0;
         for segment in segments(path.as_bytes()) {
             let next = u32::try_from(self.nodes.len()).expect("a config has fewer than 2^32 segments");
-            let child = *self.nodes[at].children.entry(segment.into()).or_insert(next);
+            let children = self.nodes[at].children.get_or_insert_default();
+            let child = *children.entry(Segment::new(segment)).or_insert(next);
             if child == next {
+                growing.push(Growing::default());
                 self.nodes.push(Node { parent: u32::try_from(at).unwrap_or(0), ..Node::default() });
             }
             at = child as usize;
         }
-        &mut self.nodes[at]
+        &mut growing[at]
     }
 
     /// The best route of this host. The path is in normal form.
     pub(super) fn find(&self, lookup: &Lookup<'_>) -> Option<RouteIndex> {
         self.find_in_tree(lookup).or_else(|| self.find_by_regex(lookup)).or_else(|| first(&self.any, lookup))
+    }
+
+    fn few(&self, few: Few) -> &[Candidate] {
+        &self.candidates[few.begin as usize..few.end as usize]
     }
 
     fn find_by_regex(&self, lookup: &Lookup<'_>) -> Option<RouteIndex> {
@@ -132,21 +172,21 @@ impl Table {
     fn find_in_tree(&self, lookup: &Lookup<'_>) -> Option<RouteIndex> {
         let (mut at, mut more) = (0, false);
         for segment in segments(lookup.path.as_bytes()) {
-            let Some(child) = self.nodes[at].children.get(segment) else {
+            let Some(child) = self.nodes[at].children.as_ref().and_then(|children| children.get(segment)) else {
                 more = true;
                 break;
             };
             at = *child as usize;
         }
-        if !more && let Some(route) = first(&self.nodes[at].exact, lookup) {
+        if !more && let Some(route) = first(self.few(self.nodes[at].exact), lookup) {
             return Some(route);
         }
         loop {
             let node = &self.nodes[at];
-            if more && let Some(route) = first(&node.prefix_slash, lookup) {
+            if more && let Some(route) = first(self.few(node.prefix_slash), lookup) {
                 return Some(route);
             }
-            if let Some(route) = first(&node.prefix, lookup) {
+            if let Some(route) = first(self.few(node.prefix), lookup) {
                 return Some(route);
             }
             if at == 0 {

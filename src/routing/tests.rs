@@ -8,7 +8,7 @@ use regex::Regex;
 
 use super::{Lookup, Router, rank};
 use crate::config::model::{
-    Action, Codings, HeaderRules, HostPattern, PathMatch, Place, Policies, Respond, Route, ValueMatch,
+    Action, Codings, EdgePolicies, HeaderRules, HostPattern, PathMatch, Place, Policies, Respond, Route, ValueMatch,
 };
 use crate::http::Headers;
 
@@ -22,6 +22,7 @@ pub(super) fn route(name: &str) -> Route {
         path: PathMatch::Prefix("/".to_owned()),
         methods: Vec::new(),
         headers: Vec::new(),
+        cookies: Vec::new(),
         query: Vec::new(),
         action: Action::Respond(respond),
         policies: policies(),
@@ -37,22 +38,35 @@ pub(crate) fn policies() -> Policies {
         response_headers: HeaderRules::default(),
         preserve_host: true,
         timeout: None,
+        deadline_header: None,
+        hedge: None,
+        mirror: None,
+        inject: None,
         max_body: 0,
         upgrades: Vec::new(),
         max_requests: 0,
+        priority: Default::default(),
         codings: Codings::default(),
         cache: None,
+        edge: EdgePolicies::default(),
     }
 }
 
-/// A route in one line: `[METHOD,METHOD] HOST PATH [header:NAME=VALUE] [query:NAME=VALUE] [on:LISTENER]`, where HOST is `-`
+/// A route in one line: `[METHOD,METHOD] HOST PATH [header:NAME=VALUE] [cookie:NAME=VALUE] [query:NAME=VALUE] [on:LISTENER]`, where HOST is `-`
 /// or hosts with commas, and PATH is `=/exact`, `/prefix` or `~regex`. Its name is the line.
 pub(super) fn read(line: &str) -> Route {
     let mut route = route(line);
-    let value = |text: &str| if text == "*" { ValueMatch::Any } else { ValueMatch::Exact(text.to_owned()) };
+    let value = |text: &str| match text.split_at_checked(1) {
+        Some(("*", "")) => ValueMatch::Any,
+        Some(("!", "")) => ValueMatch::Absent,
+        Some(("~", regex)) => ValueMatch::Regex(Regex::new(regex).expect("a regex")),
+        _ => ValueMatch::Exact(text.to_owned()),
+    };
     for (at, word) in line.split(' ').enumerate() {
         if let Some(pair) = word.strip_prefix("header:").and_then(|pair| pair.split_once('=')) {
             route.headers.push((HeaderName::from_bytes(pair.0.as_bytes()).expect("a name"), value(pair.1)));
+        } else if let Some(pair) = word.strip_prefix("cookie:").and_then(|pair| pair.split_once('=')) {
+            route.cookies.push((pair.0.to_owned(), value(pair.1)));
         } else if let Some(pair) = word.strip_prefix("query:").and_then(|pair| pair.split_once('=')) {
             route.query.push((pair.0.to_owned(), value(pair.1)));
         } else if let Some(place) = word.strip_prefix("on:") {

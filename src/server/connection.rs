@@ -1,26 +1,31 @@
 //! A connection from its first byte: PROXY header, TLS, and then the protocol that it speaks.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::ready;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, Interest};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::model::ListenerLimits;
-use crate::listener::Accepted;
-use crate::observe::metrics::{Handshake, Refused};
+use crate::listener::{Accepted, ClientPlace, Clients};
+use crate::observe::metrics::Refused;
 use crate::proxy::{Client, Worker};
-use crate::snapshot::Listener;
+use crate::snapshot::{Listener, Pressure};
 use crate::tls::{ServerTls, Session};
 use crate::wire::DrainWatch;
 use crate::wire::h1::parse::HeadLimits;
 use crate::wire::h1::server::{self as h1, Served};
 use crate::wire::h2::server as h2;
+use crate::wire::pace::Patience;
 use crate::wire::proxy_protocol::{self, Header, Parse};
 use crate::wire::stream::{Plain, Stream};
+use crate::wire::turns::Turns;
 
 /// The two ends of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +35,18 @@ struct Ends {
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn serve(worker: Rc<Worker>, listener: Arc<Listener>, accepted: Accepted, watch: DrainWatch) {
+pub(super) async fn serve(
+    worker: Rc<Worker>,
+    (listener, clients): (Arc<Listener>, Arc<Clients>),
+    accepted: Accepted,
+    watch: DrainWatch,
+) {
     let metrics = worker.observer.metrics().clone();
     let Accepted { mut plain, peer } = accepted;
     let mut ends = Ends { peer, local: None };
     let limits = listener.limits;
     if listener.proxy_protocol {
-        match within(limits.handshake_timeout, proxy_header(&mut plain, &listener, peer)).await {
+        match Box::pin(within(limits.handshake_timeout, proxy_header(&mut plain, &listener, peer))).await {
             Some(Ok(Header::Tcp { source, destination })) => {
                 ends = Ends { peer: Some(source), local: Some(destination) };
             }
@@ -50,33 +60,50 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Arc<Listener>, accepted:
     {
         ends.local = tcp.local_addr().ok();
     }
+    let Ok(place) = place(&listener, &clients, peer, ends.peer) else {
+        return metrics.connection_refused(listener.id, Refused::MaxConnectionsPerClient);
+    };
+    let begun = Instant::now();
     let (stream, session) = match &listener.tls {
         None => (Stream::plain(plain), None),
-        Some(tls) => match within(limits.handshake_timeout, handshake(tls, plain)).await {
+        // What a connection begins with is in a box, so that it does not keep the room for it.
+        Some(tls) => match Box::pin(within(limits.handshake_timeout, handshake(tls, plain))).await {
             Some(Ok((stream, session))) => {
-                let resumed = session.facts().resumed;
-                metrics.handshake(listener.id, if resumed { Handshake::Resumed } else { Handshake::Full });
+                metrics.handshake(listener.id, &session.facts(), begun.elapsed());
                 (stream, Some(session))
             }
-            Some(Err(_)) | None => return metrics.handshake(listener.id, Handshake::Failed),
+            Some(Err(_)) | None => return metrics.handshake_failed(listener.id),
         },
     };
     metrics.connection_opened(listener.id);
-    speak(worker, &listener, ends, stream, session, &watch).await;
+    let requests = place.as_ref().map(|place| place.requests.clone());
+    let client = Client::new(worker, &listener, (ends.peer, ends.local), session, requests);
+    speak(Rc::new(client), &listener, ends, stream, &watch).await;
     metrics.connection_closed(listener.id);
 }
 
-/// Speaks the protocol that the client speaks.
-async fn speak(
-    worker: Rc<Worker>,
+/// The client's place by its address. Proxies that speak for others are not counted as one client.
+fn place(
     listener: &Listener,
-    ends: Ends,
-    stream: Stream,
-    session: Option<Session>,
-    watch: &DrainWatch,
-) {
-    let http2 = session.as_ref().is_some_and(Session::http2);
-    let client = Rc::new(Client::new(worker, listener, ends.peer, ends.local, session));
+    clients: &Arc<Clients>,
+    peer: Option<SocketAddr>,
+    client: Option<SocketAddr>,
+) -> Result<Option<ClientPlace>, ()> {
+    let limits = &listener.limits;
+    let Some(client) = client.filter(|_| limits.max_connections_per_client > 0 || limits.max_requests_per_client > 0)
+    else {
+        return Ok(None);
+    };
+    let forwards = peer == Some(client) && listener.trusted.trusts(Some(client.ip()));
+    if forwards {
+        return Ok(None);
+    }
+    clients.enter(client.ip(), limits.max_connections_per_client).map(Some).ok_or(())
+}
+
+/// Speaks the protocol that the client speaks.
+async fn speak(client: Rc<Client>, listener: &Listener, ends: Ends, stream: Stream, watch: &DrainWatch) {
+    let http2 = client.tls.as_ref().is_some_and(Session::http2);
     let stream = if http2 {
         stream
     } else {
@@ -85,7 +112,11 @@ async fn speak(
             Served::Http2(stream) => stream,
         }
     };
-    h2::serve(stream, client, http2_settings(listener), watch).await;
+    let settings = http2_settings(listener, client.worker.pressure());
+    // In a box, so that a connection of HTTP/1 does not keep the room for it.
+    if let Some(abuse) = Box::pin(h2::serve(stream, client.clone(), settings, watch)).await {
+        client.worker.observer.abused((listener.id, &listener.name), abuse, ends.peer);
+    }
 }
 
 fn http1_settings(listener: &Listener) -> h1::Settings {
@@ -101,21 +132,31 @@ fn http1_settings(listener: &Listener) -> h1::Settings {
         prior_knowledge: listener.http2 && listener.tls.is_none(),
         head_timeout: limits.request_head_timeout,
         idle_timeout: limits.idle_timeout,
-        body_timeout: limits.request_body_timeout,
-        write_timeout: limits.write_timeout,
+        reading: reading(limits),
+        writing: writing(limits),
     }
 }
 
-fn http2_settings(listener: &Listener) -> h2::Settings {
-    let ListenerLimits { max_streams, max_head_size, .. } = listener.limits;
+fn reading(limits: &ListenerLimits) -> Patience {
+    Patience { timeout: limits.request_body_timeout, rate: limits.min_request_rate }
+}
+
+fn writing(limits: &ListenerLimits) -> Patience {
+    Patience { timeout: limits.write_timeout, rate: limits.min_response_rate }
+}
+
+fn http2_settings(listener: &Listener, pressure: Pressure) -> h2::Settings {
+    let limits = &listener.limits;
     h2::Settings {
         scheme: listener.scheme(),
-        max_streams,
-        max_head_size: u32::try_from(max_head_size).unwrap_or(u32::MAX),
-        handshake_timeout: listener.limits.handshake_timeout,
-        idle_timeout: listener.limits.idle_timeout,
-        body_timeout: listener.limits.request_body_timeout,
-        write_timeout: listener.limits.write_timeout,
+        max_streams: pressure.streams(limits.max_streams),
+        max_head_size: u32::try_from(limits.max_head_size).unwrap_or(u32::MAX),
+        handshake_timeout: limits.handshake_timeout,
+        idle_timeout: limits.idle_timeout,
+        head_timeout: limits.request_head_timeout,
+        reading: reading(limits),
+        writing: writing(limits),
+        abuse: limits.abuse,
     }
 }
 
@@ -129,7 +170,13 @@ async fn within<T>(timeout: Option<Duration>, what: impl Future<Output = T>) -> 
 
 async fn handshake(tls: &ServerTls, plain: Plain) -> io::Result<(Stream, Session)> {
     let handshake = tls.begin();
-    let stream = TlsAcceptor::from(handshake.config()).accept(plain).await?;
+    let mut accepting = pin!(TlsAcceptor::from(handshake.config()).accept(plain));
+    let mut turns = Turns::default();
+    let stream = poll_fn(|cx| {
+        ready!(turns.poll(cx));
+        accepting.as_mut().poll(cx)
+    })
+    .await?;
     let session = handshake.finish(stream.get_ref().1).map_err(io::Error::other)?;
     Ok((Stream::accepted(stream), session))
 }

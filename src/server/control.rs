@@ -1,37 +1,58 @@
 //! The control thread: brings the program up, keeps it in line with its config, and brings it down.
 
-use std::fmt;
-use std::io::{self, IsTerminal, Write};
+mod guarding;
+mod labels;
+mod publish;
+
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
+use super::begin;
+use super::descriptors;
+use super::discovery::{Discovery, tell_changes};
+use super::disk;
+use super::export::Exporter;
+use super::jwks::Fetches;
 use super::listeners::{Listeners, tell};
 use super::outliers::Outliers;
+use super::pid_file::PidFile;
+use super::pressure::MemoryWatch;
+use super::pulse;
+use super::signals::Signals;
+use super::start_error::StartError;
 use super::stop;
-use super::surface::{Asked, Desk, View};
-use super::worker::{self, Handle, Order, Parts};
-use crate::admin::{Readiness, Refusal};
-use crate::config::Problems;
-use crate::observe::access_log::{AccessLog, AccessLogError};
+use super::supervisor;
+use super::surface::{Asked, Desk, Explain, Sources, View};
+use super::sweeps::Sweeps;
+use super::upgrade::{self, Origin, Upgrade};
+use super::worker::{Handle, Order, Parts};
+use crate::admin::Readiness;
+use crate::config::{Problems, Written};
+use crate::listener::handover::Inherited;
+use crate::observe::access_log::AccessLog;
 use crate::observe::log;
+use crate::observe::lookout::{Failed, Lookout};
 use crate::observe::metrics::Metrics;
+use crate::reload::guard::Guard;
 use crate::reload::{self, Prepared, Source, Watch};
-use crate::snapshot::{Cell, Snapshot};
-use crate::upstream::{Endpoint, Moment, Probes, resolve};
+use crate::snapshot::Cell;
+use crate::upstream::{Moment, Probes};
 
+/// The cause of reloads that only containers have changed for.
+const DOCKER: &str = "docker";
 /// How often the config's files are looked at.
 const LOOK: Duration = Duration::from_millis(500);
-/// How often the names of endpoints are looked up again.
-const RESOLVE: Duration = Duration::from_secs(10);
-/// How often the cache does what it has put off.
+/// How often the traffic is noted.
+const BEAT: Duration = Duration::from_secs(1);
+/// How often the cache does what it has put off, and failures are remembered.
 const MAINTAIN: Duration = Duration::from_millis(100);
-/// How long a reload waits for the workers to have seen it.
-const SEEN: Duration = Duration::from_secs(2);
+/// How long the last spans may take to be told.
+const SPANS: Duration = Duration::from_secs(2);
 
 /// What to run.
 #[derive(Debug)]
@@ -40,37 +61,16 @@ pub struct Options {
     pub source: Source,
     /// Told once everything is up.
     pub ready: Option<Ready>,
+    /// Answers `/api/explain`.
+    pub explain: Explain,
 }
 
 /// Takes name and address of each listener.
 pub type Ready = fn(&[(String, String)]);
 
-/// Why the program could not start. Each is one sentence, or the report of the config's problems.
-#[derive(Debug)]
-pub enum StartError {
-    /// The config cannot be used.
-    Config(Problems),
-    /// Addresses that cannot be bound.
-    Bind(Vec<String>),
-    /// The access log cannot be opened.
-    AccessLog(AccessLogError),
-    /// The system gives no thread, no descriptor, no signal.
-    System(io::Error),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Config(problems) => f.write_str(&problems.report(io::stderr().is_terminal(), "nothing was started")),
-            Self::Bind(sentences) => f.write_str(&sentences.join("\n")),
-            Self::AccessLog(error) => error.fmt(f),
-            Self::System(error) => write!(f, "the system refuses: {error}"),
-        }
-    }
-}
-
 /// Runs until a signal ends it. Success is that every exchange was finished in time.
 pub fn run(options: Options) -> ExitCode {
+    descriptors::raise_limit();
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().max_blocking_threads(16);
     let runtime = match runtime.build_local(tokio::runtime::LocalOptions::default()) {
@@ -83,11 +83,16 @@ pub fn run(options: Options) -> ExitCode {
             Ok(signals) => signals,
             Err(error) => return complain(&StartError::System(error)),
         };
-        match Control::start(options.source).await {
+        let mut origin = match Origin::find() {
+            Ok(origin) => origin,
+            Err(error) => return complain(&StartError::System(error)),
+        };
+        match Control::start(options.source, options.explain, &mut origin.inherited).await {
             Ok(control) => {
                 if let Some(ready) = options.ready {
                     ready(&control.addresses());
                 }
+                control.announce(origin);
                 control.serve(signals).await
             }
             Err(error) => complain(&error),
@@ -115,40 +120,64 @@ pub(super) struct Control {
     probes: Rc<Probes>,
     desk: Desk,
     asked: mpsc::Receiver<Asked>,
+    failed: std::sync::mpsc::Receiver<Failed>,
+    exporter: Exporter,
     outliers: Outliers,
+    memory: MemoryWatch,
+    fetches: Fetches,
+    discovery: Discovery,
+    guard: Guard,
+    /// What was read for the config in force, where it asks for containers.
+    written: Option<Written>,
 }
 
 impl Control {
-    async fn start(source: Source) -> Result<Self, StartError> {
-        let metrics = Metrics::new();
-        let Prepared { snapshot, warnings } = reload::prepare(&source, None, &metrics).map_err(StartError::Config)?;
+    async fn start(source: Source, explain: Explain, inherited: &mut Inherited) -> Result<Self, StartError> {
+        let (metrics, begun) = (Metrics::new(), Instant::now());
+        let prepared = reload::prepare(&source, None, &metrics, &Default::default()).map_err(StartError::Config)?;
+        upgrade::refused(prepared.tried.as_ref())?;
+        let (prepared, mut discovery) = begin::join(prepared, &source, &metrics).await?;
+        let Prepared { snapshot, warnings, answers: _, tried, written, labelled } = prepared;
         let model = snapshot.model.clone();
-        log::configure(model.log.level, model.log.format);
-        log::start();
         warn_all(&warnings);
-        resolve_all(&snapshot).await;
+        let snapshot = discovery.applied(snapshot).await;
         let count = worker_count(model.server.workers);
-        let mut listeners = Listeners::default();
-        let bind = listeners.prepare(&snapshot, count).map_err(|failed| StartError::Bind(sentences(failed)))?;
-        let mut desk = Desk::default();
-        let change = desk.prepare(model.admin.as_ref());
-        let change = change.map_err(|error| StartError::Bind(vec![error.to_string()]))?;
+        let (mut listeners, mut desk) = (Listeners::default(), Desk::default());
+        let (bind, change) = begin::bind(&listeners, &desk, (&snapshot, count), inherited)?;
         let access_log = AccessLog::start(&model.log, &metrics).map_err(StartError::AccessLog)?;
         let cell = Cell::new(snapshot.clone());
-        let parts = Parts { cell: cell.clone(), metrics: metrics.clone(), access_log: access_log.clone() };
-        let workers = (0..count).map(|number| worker::start(number, parts.clone())).collect::<io::Result<Vec<_>>>();
-        let workers = workers.map_err(StartError::System)?;
+        let (lookout, failed) = Lookout::new(&metrics, &access_log);
+        let (spans, exporter) = begin::export(&model, &metrics);
+        let parts = Parts {
+            cell: cell.clone(),
+            metrics: metrics.clone(),
+            access_log: access_log.clone(),
+            lookout: lookout.clone(),
+            spans: spans.clone(),
+        };
+        let workers = begin::workers(count, &parts)?;
         listeners.publish(bind, &snapshot, &workers);
-        metrics.published(snapshot.generation, &snapshot.ids);
+        metrics.published(snapshot.generation, true);
+        let guard = Guard::start(tried, guarding::seen(&metrics));
+        disk::follow(None, &snapshot);
         let watch = Watch::over(&model.files);
-        let probes = Rc::<Probes>::default();
-        probes.follow(&snapshot.upstreams);
-        let (view, asked) = View::new(cell.clone(), metrics.clone(), probes.clone());
+        let (probes, fetches) = begin::follow(&snapshot);
+        let sources = Sources {
+            cell: cell.clone(),
+            metrics: metrics.clone(),
+            probes: probes.clone(),
+            discovery: discovery.expose(),
+            lookout,
+            spans: spans.counts(),
+            explain,
+        };
+        let (view, asked) = View::new(sources);
+        view.pulses.look(&snapshot, &view.chronicle);
+        pulse::beat(&view.pulses, &metrics, &view.chronicle);
+        view.note_reload("start", &Ok(snapshot.generation), begun.elapsed());
         desk.publish(change, &view);
         view.readiness.set(Readiness::Ready);
-        let fields = [("generation", snapshot.generation.into()), ("workers", (count as u64).into())];
-        log::note("ready", &fields);
-        Ok(Self {
+        let control = Self {
             source,
             cell,
             metrics,
@@ -160,8 +189,30 @@ impl Control {
             probes,
             desk,
             asked,
+            failed,
+            exporter,
             outliers: Outliers::default(),
-        })
+            memory: begin::say_ready(&snapshot, count),
+            fetches,
+            discovery,
+            guard,
+            written,
+        };
+        control.tell_labels(labelled);
+        Ok(control)
+    }
+
+    /// Tells whoever waits for it that this process serves.
+    fn announce(&self, origin: Origin) {
+        let model = &self.cell.load().model;
+        if !origin.inherited.is_empty() {
+            let unused = origin.inherited.to_string();
+            let fields = [("addresses", (&*unused).into())];
+            log::warn("sockets were passed to this process that its config does not use; they are closed", &fields);
+        }
+        PidFile::write(model.server.pid_file.as_deref());
+        supervisor::ready();
+        origin.say_ready();
     }
 
     /// Name and address of each listener.
@@ -171,15 +222,23 @@ impl Control {
 
     async fn serve(mut self, mut signals: Signals) -> ExitCode {
         let mut look = tokio::time::interval(LOOK);
-        let mut names = tokio::time::interval_at(tokio::time::Instant::now() + RESOLVE, RESOLVE);
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut maintain = tokio::time::interval(MAINTAIN);
         maintain.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
+        let mut upgrade = Upgrade::default();
+        let mut sweeps = Sweeps::default();
+        let mut supervisor = supervisor::Watchdog::new();
+        let passed_on = loop {
             tokio::select! {
                 _ = maintain.tick() => {
+                    supervisor.alive();
                     if let Some(store) = &self.cell.load().cache {
                         store.maintain();
+                        sweeps.look(store, std::time::Instant::now());
                     }
+                    self.remember_failures();
+                    self.memory.look(&self.cell);
                 }
                 _ = signals.reload.recv() => drop(self.reload("signal").await),
                 _ = signals.reopen.recv() => {
@@ -188,126 +247,78 @@ impl Control {
                 }
                 _ = look.tick() => {
                     self.outliers.look(&self.cell.load(), Moment::now());
+                    self.view.pulses.look(&self.cell.load(), &self.view.chronicle);
                     if self.cell.load().model.server.watch && self.watch.changed() {
                         drop(self.reload("file change").await);
                     }
+                    self.discovery.look();
                 }
-                _ = names.tick() => {
-                    let snapshot = self.cell.load();
-                    tokio::task::spawn_local(async move { resolve_all(&snapshot).await });
+                _ = beat.tick() => {
+                    self.beat();
+                    self.look_at_trial().await;
+                    if !self.guard.is_watching() && upgrade.was_put_off() {
+                        self.upgrade(&mut upgrade);
+                    }
                 }
+                () = self.discovery.news() => self.rediscover(),
+                () = self.discovery.engine_news() => self.rejoin().await,
                 Some(answer) = self.asked.recv() => {
                     // Whoever asked may have left.
                     let _ = answer.send(self.reload("admin").await);
                 }
-                () = signals.stop.recv() => break,
+                _ = signals.upgrade.recv() => self.upgrade(&mut upgrade),
+                successor = upgrade.ended() => if upgrade::is_done(successor) { break true },
+                () = signals.stop.recv() => break false,
             }
-        }
+        };
         self.view.readiness.set(Readiness::Draining);
-        stop::drain(self.workers, self.listeners, self.access_log, &self.cell, signals.stop).await
+        disk::leave(&self.cell.load());
+        if passed_on {
+            self.desk.pass_on();
+        } else {
+            supervisor::stopping();
+            PidFile::remove(self.cell.load().model.server.pid_file.as_deref());
+        }
+        let parts = (self.listeners, passed_on);
+        let code = stop::drain(self.workers, parts, self.access_log, &self.cell, signals.stop).await;
+        self.exporter.flush(SPANS).await;
+        code
     }
 
-    /// Prepares, publishes, retires. Where preparing fails nothing has changed.
-    async fn reload(&mut self, cause: &str) -> Result<u64, Refusal> {
-        let reloaded = self.try_reload().await;
-        match &reloaded {
-            Ok(generation) => {
-                log::note("reloaded", &[("generation", (*generation).into()), ("cause", cause.into())]);
-            }
-            Err(refusal) => {
-                self.metrics.reload_failed();
-                let fields =
-                    [("cause", cause.into()), ("changed", "nothing".into()), ("problems", (&*refusal.message).into())];
-                log::error("reload failed", &fields);
-            }
+    /// Starts the program anew, and hands the sockets to it.
+    fn upgrade(&self, upgrade: &mut Upgrade) {
+        if self.guard.is_watching() {
+            return upgrade.put_off();
         }
-        reloaded
+        let timeout = self.cell.load().model.server.upgrade_timeout;
+        let offers = self.listeners.offers().into_iter().chain(self.desk.offer()).collect::<Vec<_>>();
+        upgrade.begin(&offers, timeout, self.guard.refused());
     }
 
-    async fn try_reload(&mut self) -> Result<u64, Refusal> {
-        let before = self.cell.load();
-        let Prepared { snapshot, warnings } =
-            reload::prepare(&self.source, Some(&before), &self.metrics).map_err(|problems| refusal_of(&problems))?;
-        let model = &snapshot.model;
-        let bind = self.listeners.prepare(&snapshot, self.workers.len());
-        let bind = bind.map_err(|failed| refusal(sentences(failed).join("\n")))?;
-        let desk = self.desk.prepare(model.admin.as_ref()).map_err(|error| refusal(error.to_string()))?;
-        let access_log = self.access_log.prepare(&model.log).map_err(|error| refusal(error.to_string()))?;
-        resolve_all(&snapshot).await;
-        // From here on nothing can fail.
-        warn_all(&warnings);
-        if model.server.workers != before.model.server.workers {
-            log::warn("the number of workers changes with the next start", &[]);
+    fn remember_failures(&self) {
+        let mut failures = self.view.chronicle.failures.borrow_mut();
+        self.failed.try_iter().for_each(|failed| failures.note(failed.side, &failed.line));
+    }
+
+    fn beat(&self) {
+        self.cell.load().limits.iter().for_each(|limit| limit.sweep(Instant::now()));
+        pulse::beat(&self.view.pulses, &self.metrics, &self.view.chronicle);
+    }
+
+    /// Puts endpoints in force that were found since. Nothing but the upstreams that have others is touched.
+    fn rediscover(&mut self) {
+        let snapshot = self.cell.load();
+        self.discovery.follow(&snapshot.model);
+        if self.discovery.is_waiting() {
+            return;
         }
-        log::configure(model.log.level, model.log.format);
-        self.access_log.apply(access_log);
+        let Some((snapshot, changes)) = snapshot.rediscover(&self.discovery.answers()) else { return };
+        let snapshot = Arc::new(snapshot);
         self.cell.publish(snapshot.clone());
-        self.metrics.published(snapshot.generation, &snapshot.ids);
+        // Whoever reads of it finds it in force.
+        tell_changes(&changes);
         self.probes.follow(&snapshot.upstreams);
-        self.view.loaded.set(SystemTime::now());
-        self.listeners.publish(bind, &snapshot, &self.workers);
-        self.desk.publish(desk, &self.view);
-        self.wait_until_seen().await;
-        self.listeners.retire(&snapshot, &self.workers);
-        self.watch = Watch::over(&model.files);
-        Ok(snapshot.generation)
-    }
-
-    /// Requests see a new snapshot at once; this waits until idle workers have let go of the old one too.
-    async fn wait_until_seen(&self) {
-        let (done, seen) = std::sync::mpsc::channel();
-        tell(&self.workers, || Order::Follow { done: done.clone() });
-        drop(done);
-        let until = Instant::now() + SEEN;
-        let wait = move || while seen.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {};
-        // The thread that waits fails only with the runtime.
-        let _ = tokio::task::spawn_blocking(wait).await;
-    }
-}
-
-fn sentences(failed: Vec<(Arc<str>, crate::listener::BindError)>) -> Vec<String> {
-    failed.into_iter().map(|(name, error)| format!("listener {name:?}: {error}")).collect()
-}
-
-fn refusal(message: String) -> Refusal {
-    Refusal { message, problems: serde_json::json!([]) }
-}
-
-fn refusal_of(problems: &Problems) -> Refusal {
-    let lines = problems.iter().map(|problem| problems.line(problem)).collect::<Vec<_>>();
-    Refusal { message: lines.join("\n"), problems: problems.to_json() }
-}
-
-/// The signals of the contract.
-struct Signals {
-    reload: Signal,
-    reopen: Signal,
-    stop: Stop,
-}
-
-/// TERM and INT.
-pub(super) struct Stop {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            reload: signal(SignalKind::hangup())?,
-            reopen: signal(SignalKind::user_defined1())?,
-            stop: Stop { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? },
-        })
-    }
-}
-
-impl Stop {
-    /// Either of them.
-    pub(super) async fn recv(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
+        tell(&self.workers, || Order::Follow { done: std::sync::mpsc::channel().0 });
     }
 }
 
@@ -319,24 +330,5 @@ fn worker_count(configured: Option<usize>) -> usize {
 fn warn_all(warnings: &Problems) {
     for warning in warnings.iter() {
         log::warn("config", &[("problem", (&*warnings.line(warning)).into())]);
-    }
-}
-
-/// Looks up the names of all endpoints at once; those that fail keep their last addresses.
-async fn resolve_all(snapshot: &Snapshot) {
-    let endpoints = snapshot.upstreams.iter().flat_map(|upstream| &upstream.members).map(|member| &member.endpoint);
-    let named = endpoints.filter(|endpoint| endpoint.is_named()).cloned();
-    let looks: Vec<_> =
-        named.map(|endpoint| tokio::task::spawn_local(async move { look_up(&endpoint).await })).collect();
-    for look in looks {
-        // A look-up that panicked has been reported, and the last answer stays.
-        let _ = look.await;
-    }
-}
-
-async fn look_up(endpoint: &Endpoint) {
-    if let Err(error) = resolve::resolve(endpoint).await {
-        let fields = [("endpoint", (&*endpoint.label).into()), ("error", (&*error).into())];
-        log::warn("cannot look up an endpoint's name; the last answer stays", &fields);
     }
 }

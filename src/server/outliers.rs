@@ -47,7 +47,7 @@ pub(super) fn expose(snapshot: &Snapshot, out: &mut Exposition) {
     let mut ejected = out.family("tidegate_endpoint_ejected", Kind::Gauge, help);
     for endpoint in endpoints() {
         let labels = [("upstream", &*endpoint.identity.upstream), ("endpoint", &*endpoint.label)];
-        ejected.sample(&labels, u8::from(endpoint.standing.ejected(now)));
+        ejected.sample(&labels, endpoint.standing.ejected(now));
     }
     let help = "Ejections of an endpoint by outlier detection, by reason.";
     let mut total = out.family("tidegate_endpoint_ejections_total", Kind::Counter, help);

@@ -12,30 +12,37 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::connection;
 use super::listeners::{Key, Socket};
+use super::pressure;
 use crate::listener::{Accepted, Acceptor, Gate, accept};
 use crate::observe::access_log::AccessLog;
+use crate::observe::lookout::Lookout;
 use crate::observe::metrics::{Metrics, Refused};
+use crate::observe::tracing::Spans;
 use crate::observe::{ListenerId, Observer};
 use crate::proxy::Worker;
-use crate::snapshot::Cell;
+use crate::snapshot::{Cell, Pressure};
 use crate::wire::Drain;
 
 /// How often idle connections to endpoints are looked at.
 const SWEEP: Duration = Duration::from_secs(5);
 
+/// Octets that the system takes for a client before it can send them. Megabytes of a response that nobody reads would be work and memory
+/// for nothing; what is on its way to the client already is not counted.
+const UNSENT: u32 = 128 * 1024;
+
 /// What the control thread tells a worker. There are few, so the channel needs no bound.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// Accept on that socket.
-    Listen { key: Key, id: ListenerId, socket: Socket, gate: Arc<Gate> },
+    /// Accept on these sockets of one address.
+    Listen { key: Key, id: ListenerId, sockets: Vec<Socket>, gate: Arc<Gate> },
     /// The socket has another name from now on.
     Rename { key: Key, id: ListenerId },
     /// Accept no more on that socket; its connections finish.
     Unlisten { key: Key },
     /// A snapshot was published.
     Follow { done: mpsc::Sender<()> },
-    /// Accept no more; finish, and end at the latest then.
-    Drain { until: Instant },
+    /// Accept no more; finish, and end at the latest then. Connections without a request wait for one until `linger`.
+    Drain { until: Instant, linger: Instant },
 }
 
 /// A worker as the control thread has it.
@@ -52,6 +59,8 @@ pub(super) struct Parts {
     pub(super) cell: Arc<Cell>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) access_log: AccessLog,
+    pub(super) lookout: Lookout,
+    pub(super) spans: Spans,
 }
 
 /// Starts a worker thread.
@@ -65,8 +74,10 @@ pub(super) fn start(number: usize, parts: Parts) -> io::Result<Handle> {
 }
 
 fn run(parts: Parts, orders: UnboundedReceiver<Order>) -> usize {
-    let Parts { cell, metrics, access_log } = parts;
-    let observer = Observer::new(metrics.worker(), access_log.worker());
+    let Parts { cell, metrics, access_log, lookout, spans } = parts;
+    let access_log = access_log.worker();
+    let lookout = lookout.worker(&access_log);
+    let observer = Observer::new(metrics.worker(), access_log, lookout, spans);
     let worker = Worker::new(cell, observer, seed());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -74,6 +85,7 @@ fn run(parts: Parts, orders: UnboundedReceiver<Order>) -> usize {
         .event_interval(61)
         .build_local(tokio::runtime::LocalOptions::default())
         .expect("a runtime needs an epoll descriptor, and the process has just begun");
+    metrics.watch(runtime.handle().metrics());
     let left = runtime.block_on(Serving::new(worker.clone()).run(orders));
     // Ends what is left: each exchange is counted and logged when its task is dropped.
     drop(runtime);
@@ -108,11 +120,12 @@ impl Serving {
     /// Serves until it is told to drain and has, or until the time for that is over. Gives back how many connections were left.
     async fn run(mut self, mut orders: UnboundedReceiver<Order>) -> usize {
         tokio::task::spawn_local(self.worker.observer.access_log().clone().keep_flushing());
+        tokio::task::spawn_local(pressure::keep_time(self.worker.clone()));
         let mut sweep = tokio::time::interval(SWEEP);
-        let until = loop {
+        let (until, linger) = loop {
             tokio::select! {
                 order = orders.recv() => match order {
-                    Some(Order::Drain { until }) => break until,
+                    Some(Order::Drain { until, linger }) => break (until, linger),
                     Some(order) => self.take(order),
                     // The control thread is gone.
                     None => return self.connections(),
@@ -124,19 +137,20 @@ impl Serving {
             }
         };
         for listening in self.listening.values() {
-            listening.drain.begin();
+            listening.drain.begin_lingering(linger);
         }
         self.finish(until).await
     }
 
     async fn finish(&self, until: Instant) -> usize {
         const LOOK: Duration = Duration::from_millis(10);
-        while self.connections() > 0 && Instant::now() < until {
+        loop {
+            // First of all accept loops take what has come until now, and close their sockets: what they take is served too.
             tokio::time::sleep(LOOK).await;
+            if self.connections() == 0 || Instant::now() >= until {
+                return self.connections();
+            }
         }
-        // Accept loops take what has come until now, before their sockets close.
-        tokio::task::yield_now().await;
-        self.connections()
     }
 
     fn connections(&self) -> usize {
@@ -159,7 +173,7 @@ impl Serving {
 
     fn take(&mut self, order: Order) {
         match order {
-            Order::Listen { key, id, socket, gate } => self.listen(key, id, socket, gate),
+            Order::Listen { key, id, sockets, gate } => self.listen(key, id, sockets, &gate),
             Order::Rename { key, id } => {
                 if let Some(listening) = self.listening.get(&key) {
                     listening.id.set(id);
@@ -181,23 +195,31 @@ impl Serving {
         }
     }
 
-    fn listen(&mut self, key: Key, id: ListenerId, socket: Socket, gate: Arc<Gate>) {
-        let acceptor = match socket {
-            Socket::Tcp(socket) => tokio::net::TcpListener::from_std(socket).map(Acceptor::Tcp),
-            Socket::Unix(socket) => tokio::net::UnixListener::from_std(socket).map(Acceptor::Unix),
-        };
-        let Ok(acceptor) = acceptor else {
-            crate::observe::log::error("cannot watch a listening socket", &[("listener", (&*key.to_string()).into())]);
-            return;
-        };
+    fn listen(&mut self, key: Key, id: ListenerId, sockets: Vec<Socket>, gate: &Arc<Gate>) {
         let (drain, id) = (Drain::new(), Rc::new(std::cell::Cell::new(id)));
-        let listening = Listening { id: id.clone(), drain: drain.clone() };
-        let (worker, name) = (self.worker.clone(), key.to_string());
-        tokio::task::spawn_local(async move {
-            let serve = |accepted| begin(&worker, id.get(), accepted, &gate, &drain);
-            accept(acceptor, &name, &drain, serve).await;
-        });
-        self.listening.insert(key, listening);
+        for socket in sockets {
+            let acceptor = match socket {
+                Socket::Tcp(socket) => {
+                    // What is accepted here inherits it (tcp(7)). Without it the system holds more.
+                    let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT);
+                    tokio::net::TcpListener::from_std(socket).map(Acceptor::Tcp)
+                }
+                Socket::Unix(socket) => tokio::net::UnixListener::from_std(socket).map(Acceptor::Unix),
+            };
+            let Ok(acceptor) = acceptor else {
+                let name = key.to_string();
+                let fields = [("listener", (&*name).into())];
+                crate::observe::log::error("cannot watch a listening socket", &fields);
+                continue;
+            };
+            let (worker, name, gate) = (self.worker.clone(), key.to_string(), gate.clone());
+            let (drain, id) = (drain.clone(), id.clone());
+            tokio::task::spawn_local(async move {
+                let serve = |accepted| begin(&worker, id.get(), accepted, &gate, &drain);
+                accept(acceptor, &name, &drain, serve).await;
+            });
+        }
+        self.listening.insert(key, Listening { id, drain });
     }
 }
 
@@ -209,9 +231,15 @@ fn begin(worker: &Rc<Worker>, id: ListenerId, accepted: Accepted, gate: &Arc<Gat
     let Some(place) = gate.enter(listener.limits.max_connections) else {
         return worker.observer.metrics().connection_refused(id, Refused::MaxConnections);
     };
-    let (worker, listener, watch) = (worker.clone(), listener.clone(), drain.watch());
+    if gate.is_over(world.snapshot.model.server.max_connections) {
+        return worker.observer.metrics().connection_refused(id, Refused::ServerMaxConnections);
+    }
+    if worker.pressure() == Pressure::Full {
+        return worker.observer.metrics().connection_refused(id, Refused::Overloaded);
+    }
+    let (worker, listener, clients, watch) = (worker.clone(), listener.clone(), gate.clients.clone(), drain.watch());
     tokio::task::spawn_local(async move {
-        connection::serve(worker, listener, accepted, watch).await;
+        connection::serve(worker, (listener, clients), accepted, watch).await;
         drop(place);
     });
 }

@@ -21,6 +21,11 @@ impl Admission {
         Arc::new(Self { name, running: AtomicUsize::new(0) })
     }
 
+    /// Of something that is no route.
+    pub fn unnamed() -> Arc<Self> {
+        Self::new("".into())
+    }
+
     /// A place, unless `limit` of them are taken.
     pub fn admit(self: &Arc<Self>, limit: usize) -> Option<Admitted> {
         let before = self.running.fetch_add(1, Relaxed);

@@ -7,6 +7,7 @@ use http::HeaderName;
 use crate::config::model::ListenerLimits;
 use crate::filter::Redirect;
 use crate::http::Scheme;
+use crate::http::path::PathPolicy;
 use crate::http::trust::Trusted;
 use crate::observe::ListenerId;
 use crate::tls::ServerTls;
@@ -30,6 +31,8 @@ pub struct Listener {
     pub redirect_to_https: Option<Redirect>,
     /// Carries the subject of a client's certificate.
     pub subject_header: Option<HeaderName>,
+    /// How paths are made clean.
+    pub paths: PathPolicy,
     /// Limits and timeouts.
     pub limits: ListenerLimits,
 }

@@ -3,12 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
+
 use super::Admission;
 use crate::cache::Caching;
+use crate::config::model::Priority;
+use crate::edge::Edge;
 use crate::files::Files;
-use crate::filter::{Codings, Filters, Redirect, Respond};
+use crate::filter::{Codings, Filters, Inject, Redirect, Respond};
 use crate::observe::RouteId;
 use crate::routing::split::Split;
+use crate::upstream::hedge::Hedge;
+use crate::upstream::mirror::Mirror;
 
 /// A route: what it does and what bounds it.
 #[derive(Debug)]
@@ -25,6 +31,14 @@ pub struct Route {
     pub preserve_host: bool,
     /// Bounds the whole exchange.
     pub timeout: Option<Duration>,
+    /// Tells upstreams what is left of the time.
+    pub deadline_header: Option<HeaderName>,
+    /// When a second endpoint is asked too; `None`: never.
+    pub hedge: Option<Hedge>,
+    /// Where copies go; `None`: there are none.
+    pub mirror: Option<Box<Mirror>>,
+    /// What goes wrong on purpose; `None`: nothing.
+    pub inject: Option<Box<Inject>>,
     /// Octets of a request body; 0 is no limit.
     pub max_body: u64,
     /// Protocols that clients may switch to, lower case.
@@ -33,21 +47,25 @@ pub struct Route {
     pub max_requests: usize,
     /// What it stores of what upstreams answer; none: nothing.
     pub cache: Option<Box<Caching>>,
+    /// Who may come, and what browsers are told; none: everybody, and nothing.
+    pub edge: Option<Arc<Edge>>,
+    /// Who is served while others are refused.
+    pub priority: Priority,
     /// Counts them.
     pub admission: Arc<Admission>,
 }
 
-/// What a route does.
+/// What a route does. Boxed, so that those that only forward lie closer together.
 #[derive(Debug)]
 pub enum Action {
     /// Forwards to an upstream, by its place.
     Upstream(usize),
     /// Forwards to one of several.
-    Split(Split),
+    Split(Box<Split>),
     /// Redirects.
-    Redirect(Redirect),
+    Redirect(Box<Redirect>),
     /// Answers by itself.
-    Respond(Respond),
+    Respond(Box<Respond>),
     /// Answers from a folder.
     Files(Arc<Files>),
 }

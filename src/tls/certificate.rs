@@ -34,6 +34,13 @@ pub(super) enum Source {
     SelfSigned(Vec<String>),
 }
 
+/// What is in a certificate file, for people: the names that its leaf is good for, and the end of its time. `None` where it is no such file.
+pub fn leaf(path: &std::path::Path) -> Option<(String, SystemTime)> {
+    let chain = PemFile::read(path, "").ok()?.certificates().ok()?;
+    let (_, leaf) = X509Certificate::from_der(chain.first()?).ok()?;
+    Some((Names::of(&leaf).to_string(), time(leaf.validity().not_after)))
+}
+
 impl Certificate {
     /// Reads the files; what they made before, `carry`, is the result where their content is the same. `key` is the table that
     /// names them.
@@ -80,6 +87,11 @@ impl Certificate {
     /// The end of its time.
     pub const fn not_after(&self) -> SystemTime {
         self.valid.1
+    }
+
+    /// Where it is from, for people: the file of the chain, or that it was made here.
+    pub fn source_name(&self) -> String {
+        self.files().map_or_else(|| "self-signed".to_owned(), |files| files.cert.display().to_string())
     }
 
     /// The leaf and what it was signed by, DER.

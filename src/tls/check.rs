@@ -1,14 +1,33 @@
 //! Every problem of the TLS sections of a config at once, for `tidegate check`.
 
-use super::client::{ClientTls, alpn_of};
+use super::client::{ClientTls, alpn_of, alpn_of_collector};
 use super::problem::{TlsProblem, TlsProblemKind as Kind};
 use super::server::ServerTls;
-use crate::config::model::{EndpointAddress, HostPattern, Listener, Model, Upstream, UpstreamTls};
+use crate::config::model::{EndpointAddress, HostPattern, Listener, Model, Tracing, Upstream, UpstreamTls};
 
 /// Reads every file that a TLS section names and says what is wrong, errors and warnings, in the order of the file.
 pub fn problems(model: &Model) -> Vec<TlsProblem> {
     let listeners = model.listeners.iter().enumerate().flat_map(|(at, listener)| of_listener(model, at, listener));
-    listeners.chain(model.upstreams.iter().flat_map(of_upstream)).collect()
+    let upstreams = model.upstreams.iter().flat_map(of_upstream);
+    let collector = model.tracing.iter().flat_map(of_collector);
+    listeners.chain(upstreams).chain(collector.map(|problem| problem.within("tracing.tls"))).collect()
+}
+
+/// What is wrong with TLS to the collector of traces, with keys below `tls`.
+pub fn of_collector(tracing: &Tracing) -> Vec<TlsProblem> {
+    if tracing.endpoint.as_ref().is_none_or(|collector| !collector.tls) {
+        return Vec::new();
+    }
+    let mut problems = ClientTls::compile(&tracing.tls, alpn_of_collector(tracing.protocol)).err().unwrap_or_default();
+    if !tracing.tls.verify {
+        problems.push(not_verified("the collector's certificate is"));
+    }
+    problems
+}
+
+fn not_verified(what: &str) -> TlsProblem {
+    let message = format!("{what} not verified: whoever can reach the wire can read and change what passes");
+    TlsProblem::new(Kind::NotVerified, "verify", message, "name the authority in `ca` instead")
 }
 
 fn of_listener(model: &Model, at: usize, listener: &Listener) -> Vec<TlsProblem> {
@@ -47,13 +66,7 @@ fn of_upstream(upstream: &Upstream) -> Vec<TlsProblem> {
     let mut problems = ClientTls::compile(tls, alpn_of(upstream.protocol)).err().unwrap_or_default();
     problems.extend(without_name(upstream, tls));
     if !tls.verify {
-        let message = "certificates of this upstream are not verified: whoever can reach the wire can read and change what passes";
-        problems.push(TlsProblem::new(
-            Kind::NotVerified,
-            "verify",
-            message.to_owned(),
-            "name the authority in `ca` instead",
-        ));
+        problems.push(not_verified("certificates of this upstream are"));
     }
     problems.into_iter().map(|problem| problem.within(&table)).collect()
 }

@@ -14,7 +14,7 @@ use super::certificate::Certificate;
 use super::pem::Digest;
 use super::problem::{TlsProblem, TlsProblemKind as Kind};
 use super::{provider, versions};
-use crate::config::model::{TlsVersion, UpstreamProtocol, UpstreamTls};
+use crate::config::model::{Otlp, TlsVersion, UpstreamProtocol, UpstreamTls};
 
 /// TLS of an upstream. A clone is another handle on the same thing.
 #[derive(Clone, Debug)]
@@ -50,6 +50,14 @@ pub const fn alpn_of(protocol: UpstreamProtocol) -> &'static [&'static [u8]] {
         UpstreamProtocol::Http1 => &[b"http/1.1"],
         UpstreamProtocol::H2 => &[b"h2"],
         UpstreamProtocol::Auto => &[b"h2", b"http/1.1"],
+    }
+}
+
+/// What ALPN offers for a collector's `protocol`.
+pub const fn alpn_of_collector(protocol: Otlp) -> &'static [&'static [u8]] {
+    match protocol {
+        Otlp::Http => &[b"http/1.1"],
+        Otlp::Grpc => &[b"h2"],
     }
 }
 

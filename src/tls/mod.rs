@@ -29,9 +29,9 @@ use rustls::crypto::aws_lc_rs::{self, kx_group};
 
 use crate::config::model::TlsVersion;
 
-pub use certificate::Certificate;
-pub use check::problems;
-pub use client::{ClientTls, alpn_of};
+pub use certificate::{Certificate, leaf};
+pub use check::{of_collector, problems};
+pub use client::{ClientTls, alpn_of, alpn_of_collector};
 pub use names::Names;
 pub use problem::{Severity, TlsProblem, TlsProblemKind};
 pub use server::{Handshake, ServerTls};

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Endpoint, Moment};
+use crate::config::model::UpstreamProtocol;
 
 /// What a weight of 1 is in the arithmetic, so that a part of it is still something.
 pub const UNIT: u32 = 256;
@@ -122,8 +123,10 @@ pub fn admits(seat: &Seat, now: Moment) -> bool {
 }
 
 impl Seat {
-    fn has_room(&self, rules: &Rules) -> bool {
-        rules.max_connections == 0 || self.endpoint.connections() < rules.max_connections
+    /// Whether it can take one more with the connections that it may have. One of HTTP/2 carries many at once.
+    pub(super) fn has_room(&self, rules: &Rules) -> bool {
+        let shared = self.endpoint.identity.protocol != UpstreamProtocol::Http1;
+        rules.max_connections == 0 || shared || self.endpoint.in_flight() < rules.max_connections
     }
 
     fn weight_now(&self, rules: &Rules, now: Moment) -> u32 {
@@ -183,10 +186,11 @@ impl Counts {
 /// So many primaries of weight 1.
 #[cfg(test)]
 pub(super) fn seats(count: usize) -> Vec<Seat> {
-    use crate::config::model::{EndpointAddress, UpstreamProtocol};
+    use crate::config::model::EndpointAddress;
     let identity = |place: usize| super::EndpointIdentity {
         upstream: "app".into(),
         address: EndpointAddress::Ip(([127, 0, 0, 1], 9000 + place as u16).into()),
+        at: None,
         protocol: UpstreamProtocol::Http1,
         proxy_protocol: None,
         tls: None,
@@ -276,8 +280,11 @@ mod tests {
         let mut weights = Vec::new();
         assert_eq!(weigh(&seats, &rules, Tried::default(), NOW, &mut weights), Some(Tier::Local));
         let connection = seats[0].endpoint.admit_connection(1);
+        let tier = weigh(&seats, &rules, Tried::default(), NOW, &mut weights);
+        assert_eq!(tier, Some(Tier::Local), "a connection that is idle takes the next one");
+        let running = crate::upstream::InFlight::begin(&seats[0].endpoint);
         assert_eq!(weigh(&seats, &rules, Tried::default(), NOW, &mut weights), Some(Tier::Primary));
-        drop(connection);
+        drop((connection, running));
         assert_eq!(weigh(&seats, &rules, Tried::default(), NOW, &mut weights), Some(Tier::Local));
     }
 

@@ -10,7 +10,7 @@ use super::Moment;
 use super::balance::{self, Draw, RoundRobin, least_of_two, random};
 use super::candidates::{Tier, Tried, admits, weigh};
 use super::plan::{Method, Plan};
-use crate::http::key::KeySource;
+use crate::http::key::{KeySource, mix};
 
 /// Chooses.
 #[derive(Debug)]
@@ -58,7 +58,12 @@ impl Choice {
     /// A choice that has met nobody of whom something is to be said.
     fn quick(&self, source: &KeySource<'_>, tried: Tried, clock: &impl Fn() -> Moment) -> Option<usize> {
         let seats = &self.plan.seats;
-        let fits = |place: usize| !tried.has(place) && seats[place].endpoint.standing.is_plain();
+        if self.plan.rules.slow_start.is_some() && seats.iter().any(|seat| seat.endpoint.standing.is_ramping()) {
+            // Its weight is another one at each moment, and those of the front are not.
+            return None;
+        }
+        let room = |place: usize| !self.plan.zoned || seats[place].has_room(&self.plan.rules);
+        let fits = |place: usize| !tried.has(place) && seats[place].endpoint.standing.is_plain() && room(place);
         let (weights, shares) = &self.plan.front;
         if shares.len() <= 1 && !matches!(self.plan.method, Method::Hash { .. } | Method::Maglev { .. }) {
             // With one endpoint there is nothing to choose.
@@ -114,7 +119,12 @@ impl Choice {
             }
             Method::Maglev { on, table } => {
                 let key = on.key(source).unwrap_or_else(|| draw(u64::MAX));
-                let from_table = table.as_ref().and_then(|table| table.first(key, |place| weights[place] > 0));
+                let (seats, usable) = (&self.plan.seats, |place: usize| weights[place] > 0);
+                // One that starts slowly has a part of its keys, which only grows.
+                let part = |place: usize| mix(key ^ place as u64) % u64::from(seats[place].weight.max(1));
+                let has = |place: usize| usable(place) && part(place) < u64::from(weights[place]);
+                let from_table =
+                    table.as_ref().and_then(|table| table.first(key, has).or_else(|| table.first(key, usable)));
                 // Backups are not in the table.
                 from_table.or_else(|| random(weights, draw))
             }

@@ -80,7 +80,9 @@ pub async fn open(endpoint: &Arc<Endpoint>, limit: usize, front: Option<&[u8]>) 
 pub async fn dial(endpoint: &Endpoint, front: Option<&[u8]>) -> Result<(Stream, bool), ConnectFailure> {
     let mut plain = match &endpoint.identity.address {
         EndpointAddress::Unix(path) => Plain::Unix(UnixStream::connect(path).await.map_err(failure)?),
-        EndpointAddress::Ip(_) | EndpointAddress::Name { .. } => Plain::Tcp(tcp(&endpoint.addresses.load()).await?),
+        EndpointAddress::Ip(_) | EndpointAddress::Name { .. } | EndpointAddress::Service(_) => {
+            Plain::Tcp(tcp(&endpoint.addresses).await?)
+        }
     };
     if let Some(front) = front {
         plain.write_all(front).await.map_err(failure)?;
@@ -89,7 +91,7 @@ pub async fn dial(endpoint: &Endpoint, front: Option<&[u8]>) -> Result<(Stream, 
     let host = match &endpoint.identity.address {
         EndpointAddress::Ip(address) => address.ip().to_string(),
         EndpointAddress::Name { host, .. } => host.clone(),
-        EndpointAddress::Unix(_) => String::new(),
+        EndpointAddress::Unix(_) | EndpointAddress::Service(_) => String::new(),
     };
     let none = || ConnectFailure::Tls(io::Error::other("the endpoint has no name to verify"));
     let name = tls.server_name(&host).ok_or_else(none)?;

@@ -1,14 +1,16 @@
 //! One address of an upstream, as the whole process sees it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use arc_swap::ArcSwap;
-
-use super::Standing;
 use super::balance::PeakEwma;
+use super::discovery::Spot;
+use super::discovery::answers::is_local;
 use super::record::Record;
+use super::standing::Verdict;
+use super::tally::Tallies;
+use super::{Moment, Standing};
 use crate::config::model::{EndpointAddress, ProxyProtocolVersion, Upstream as Model, UpstreamProtocol};
 use crate::tls::ClientTls;
 
@@ -17,8 +19,10 @@ use crate::tls::ClientTls;
 pub struct EndpointIdentity {
     /// The upstream it belongs to. The same address in two upstreams is two endpoints: their policies differ.
     pub upstream: Arc<str>,
-    /// Where it is.
+    /// How it is named.
     pub address: EndpointAddress,
+    /// Which of the addresses of that name.
+    pub at: Option<SocketAddr>,
     /// How it is spoken to.
     pub protocol: UpstreamProtocol,
     /// What a new connection begins with.
@@ -28,15 +32,21 @@ pub struct EndpointIdentity {
 }
 
 impl EndpointIdentity {
-    /// Of one of the model's endpoints.
-    pub fn of(upstream: &Model, address: &EndpointAddress, tls: Option<&ClientTls>) -> Self {
+    /// Of what an upstream should have there.
+    pub fn of(upstream: &Model, spot: &Spot, tls: Option<&ClientTls>) -> Self {
         Self {
             upstream: upstream.name.clone(),
-            address: address.clone(),
+            address: spot.address.clone(),
+            at: spot.at,
             protocol: upstream.protocol,
             proxy_protocol: upstream.proxy_protocol,
             tls: tls.cloned(),
         }
+    }
+
+    /// The name for logs: the address where there is one, else what it is named by.
+    pub fn label(&self) -> String {
+        self.at.map_or_else(|| self.address.to_string(), |at| at.to_string())
     }
 
     /// Whether it is the same endpoint.
@@ -49,6 +59,7 @@ impl EndpointIdentity {
         same_tls
             && self.upstream == other.upstream
             && self.address == other.address
+            && self.at == other.at
             && self.protocol == other.protocol
             && self.proxy_protocol == other.proxy_protocol
     }
@@ -59,18 +70,20 @@ impl EndpointIdentity {
 pub struct Endpoint {
     /// Who it is.
     pub identity: EndpointIdentity,
-    /// The name for logs: `127.0.0.1:9000`.
+    /// The name for logs: `127.0.0.1:9000`, whatever the name that has this address.
     pub label: Arc<str>,
     /// What `Host` says where the client's host is not preserved.
     pub host: Box<str>,
-    /// What its name stands for at the moment; empty where that could not be found out.
-    pub addresses: ArcSwap<Vec<SocketAddr>>,
+    /// Where to connect to, one after the other until one takes it; none where its name has no address.
+    pub addresses: Box<[SocketAddr]>,
     /// Whether it should get exchanges.
     pub standing: Standing,
     /// How fast it answers, for `least_time`.
     pub speed: PeakEwma,
     /// What its exchanges came to.
     pub record: Record,
+    /// What came of the attempts at it, counted.
+    pub tallies: Tallies,
     in_flight: AtomicUsize,
     connections: AtomicUsize,
 }
@@ -78,31 +91,33 @@ pub struct Endpoint {
 impl Endpoint {
     /// An endpoint that carries nothing yet.
     pub fn new(identity: EndpointIdentity) -> Arc<Self> {
-        let addresses = match &identity.address {
-            EndpointAddress::Ip(address) => vec![*address],
-            EndpointAddress::Name { .. } | EndpointAddress::Unix(_) => Vec::new(),
-        };
         Arc::new(Self {
             host: host(&identity.address, identity.tls.is_some()).into(),
-            label: identity.address.to_string().into(),
+            label: identity.label().into(),
+            addresses: addresses(&identity),
             identity,
-            addresses: ArcSwap::from_pointee(addresses),
             standing: Standing::default(),
             speed: PeakEwma::default(),
             record: Record::default(),
+            tallies: Tallies::default(),
             in_flight: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
         })
     }
 
-    /// Whether its address has to be looked up.
-    pub fn is_named(&self) -> bool {
-        matches!(self.identity.address, EndpointAddress::Name { .. })
+    /// Whether it stands for a name that has no address: nobody can connect to it.
+    pub fn is_unresolved(&self) -> bool {
+        self.addresses.is_empty() && !matches!(self.identity.address, EndpointAddress::Unix(_))
     }
 
-    /// Whether there is an address to connect to.
-    pub fn addresses_known(&self) -> bool {
-        !self.is_named() || !self.addresses.load().is_empty()
+    /// Takes the word of probes, as [`Standing::set_probe`] does. One that was gone and is there again has a new record.
+    pub fn set_probe(&self, verdict: Verdict, reason: &'static str, now: Moment) -> bool {
+        let was_down = self.standing.verdict() == Verdict::Down;
+        let changed = self.standing.set_probe(verdict, reason, now);
+        if was_down && verdict == Verdict::Up {
+            self.record.begin_anew();
+        }
+        changed
     }
 
     /// Exchanges that run on it.
@@ -123,6 +138,17 @@ impl Endpoint {
     }
 }
 
+fn addresses(identity: &EndpointIdentity) -> Box<[SocketAddr]> {
+    match (&identity.address, identity.at) {
+        (EndpointAddress::Ip(address), _) => Box::new([*address]),
+        (_, Some(at)) => Box::new([at]),
+        (EndpointAddress::Name { host, port }, None) if is_local(host) => {
+            Box::new([(Ipv4Addr::LOCALHOST, *port).into(), (Ipv6Addr::LOCALHOST, *port).into()])
+        }
+        _ => Box::new([]),
+    }
+}
+
 /// Host and port of an endpoint, the port only where it is not the scheme's own; a Unix socket has neither.
 fn host(address: &EndpointAddress, tls: bool) -> String {
     let usual = if tls { 443 } else { 80 };
@@ -131,6 +157,7 @@ fn host(address: &EndpointAddress, tls: bool) -> String {
         EndpointAddress::Ip(address) if address.port() == usual => address.ip().to_string(),
         EndpointAddress::Name { host, port } if *port == usual => host.clone(),
         EndpointAddress::Ip(_) | EndpointAddress::Name { .. } => address.to_string(),
+        EndpointAddress::Service(name) => name.clone(),
         EndpointAddress::Unix(_) => "localhost".to_owned(),
     }
 }

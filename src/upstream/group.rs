@@ -1,5 +1,6 @@
 //! A worker's view of all upstreams of a snapshot.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,22 +11,30 @@ use super::Moment;
 use super::capacity::{Capacity, CapacityLimits, Entrance};
 use super::choice::Choice;
 use super::endpoint::{Endpoint, InFlight};
+use super::hedge::Pace;
 use super::outlier::{Outcome, report};
 use super::plan::{Method, Plan};
 use super::pool::{Pool, PoolLimits};
 use super::retry::{Budget, RetryPolicy, Token};
+use super::sticky::Secret;
 use crate::config::model::{Health, UpstreamProtocol};
 use crate::http::key::{KeySource, mix};
+use crate::tls::ClientTls;
+use crate::wire::h1::parse::TransferCodings;
 
 pub use super::candidates::Tried;
 
 /// An upstream as a snapshot has it: shared by all workers, immutable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Seed {
     /// Its endpoints, with weight and whether they are backups.
     pub members: Vec<Member>,
-    /// How one is chosen.
+    /// How one is chosen. The same plan is the same upstream: nothing of it has changed.
     pub plan: Arc<Plan>,
+    /// TLS to them.
+    pub tls: Option<ClientTls>,
+    /// What the cookies of sticky sessions are signed with.
+    pub secret: Option<Secret>,
     /// What bounds the connections of each.
     pub limits: PoolLimits,
     /// What bounds an exchange.
@@ -34,6 +43,8 @@ pub struct Seed {
     pub retry: RetryPolicy,
     /// The retries under way. It outlives reloads while the upstream's name stays.
     pub budget: Arc<Budget>,
+    /// How long its answers take, for hedges. It outlives reloads likewise.
+    pub pace: Arc<Pace>,
     /// How the endpoints are probed, where they are.
     pub health: Option<Arc<Health>>,
     /// What bounds the exchanges of all endpoints together.
@@ -56,10 +67,12 @@ pub struct Times {
     pub write: Option<Duration>,
     /// The head of a response, in octets.
     pub max_head: usize,
+    /// The codings that a response may be in.
+    pub codings: TransferCodings,
 }
 
 /// An endpoint's part in an upstream.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Member {
     /// The endpoint.
     pub endpoint: Arc<Endpoint>,
@@ -79,6 +92,7 @@ pub struct Upstream {
     times: Times,
     retry: RetryPolicy,
     budget: Arc<Budget>,
+    pace: Arc<Pace>,
     entrance: Option<Entrance>,
 }
 
@@ -170,6 +184,11 @@ impl Upstream {
         self.budget.take(self.retry.allowed(under_way))
     }
 
+    /// How long its answers take.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
     /// Whether its endpoints speak HTTP/2, or might.
     pub fn may_speak_http2(&self) -> bool {
         self.pools.first().is_some_and(|pool| pool.endpoint().identity.protocol != UpstreamProtocol::Http1)
@@ -183,22 +202,29 @@ impl Upstream {
 
 /// All upstreams of a snapshot in one worker, in the order of the config.
 #[derive(Debug, Default)]
-pub struct Upstreams(Vec<Upstream>);
+pub struct Upstreams(Vec<Rc<Upstream>>);
 
 impl Upstreams {
     /// The upstream at that place of the config.
     pub fn at(&self, place: usize) -> Option<&Upstream> {
-        self.0.get(place)
+        self.0.get(place).map(|upstream| &**upstream)
     }
 
-    /// The upstreams of a new snapshot: an endpoint that stays keeps its pool, one that is gone retires it.
+    /// The upstreams of a new snapshot: one that stays is the same, an endpoint that stays keeps its pool, one that is gone retires it.
     #[must_use]
     pub fn follow(&self, seeds: &[Seed], seed: u64) -> Self {
         let known = self.0.iter().flat_map(|upstream| &upstream.pools);
-        let mut old: std::collections::HashMap<*const Endpoint, &Rc<Pool>> =
+        let mut old: HashMap<*const Endpoint, &Rc<Pool>> =
             known.map(|pool| (Arc::as_ptr(pool.endpoint()), pool)).collect();
+        let stayed: HashMap<_, _> =
+            self.0.iter().map(|upstream| (Arc::as_ptr(upstream.choice.plan()), upstream)).collect();
         let mut upstreams = Vec::with_capacity(seeds.len());
         for (place, part) in seeds.iter().enumerate() {
+            if let Some(same) = stayed.get(&Arc::as_ptr(&part.plan)) {
+                same.pools.iter().for_each(|pool| _ = old.remove(&Arc::as_ptr(pool.endpoint())));
+                upstreams.push(Rc::clone(same));
+                continue;
+            }
             let pools = part.members.iter().map(|member| match old.remove(&Arc::as_ptr(&member.endpoint)) {
                 Some(pool) => {
                     pool.set_limits(part.limits);
@@ -206,14 +232,15 @@ impl Upstreams {
                 }
                 None => Pool::new(member.endpoint.clone(), part.limits),
             });
-            upstreams.push(Upstream {
+            upstreams.push(Rc::new(Upstream {
                 pools: pools.collect(),
                 choice: Choice::new(part.plan.clone(), mix(seed.wrapping_add(place as u64))),
                 times: part.times,
                 retry: part.retry.clone(),
                 budget: part.budget.clone(),
+                pace: part.pace.clone(),
                 entrance: part.capacity_limits.map(|limits| Entrance::new(&part.capacity, limits)),
-            });
+            }));
         }
         old.into_values().for_each(|pool| pool.retire());
         Self(upstreams)

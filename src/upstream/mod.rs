@@ -8,12 +8,15 @@ pub mod candidates;
 pub mod capacity;
 pub mod choice;
 pub mod connect;
+pub mod discovery;
 pub mod endpoint;
 pub mod gradient;
 pub mod group;
 pub mod grpc_health;
 pub mod health;
+pub mod hedge;
 pub mod line;
+pub mod mirror;
 pub mod moment;
 pub mod outlier;
 pub mod plan;
@@ -21,10 +24,13 @@ pub mod pool;
 pub mod probe;
 pub mod probes;
 pub mod record;
-pub mod resolve;
 pub mod retry;
 pub mod standing;
 pub mod sticky;
+pub mod tally;
+
+#[cfg(test)]
+mod tests;
 
 pub use connect::ConnectFailure;
 pub use endpoint::{Endpoint, EndpointIdentity, InFlight};

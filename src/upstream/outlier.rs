@@ -5,6 +5,7 @@
 //! | failures of the gateway kind in a row: no connection, reset, timeout, 502, 503, 504 | at once | workers, at each outcome |
 //! | success rate: it fails more often than the others | at the next comparison | the control thread, each `interval` |
 //! | latency: it answers, but much slower than the others ("gray" failure) | at the second comparison in a row | likewise |
+//! | latency, too: another endpoint that was asked beside it (a hedge) was quicker, 30 times in a row | at once | workers |
 //!
 //! Comparisons are with the *other* endpoints, of which there must be two at least, each with enough requests; so one bad endpoint does not
 //! spoil the measure that it is held against. Counts that are too small for a comparison wait for the next ones, a minute at most.
@@ -27,6 +28,8 @@ const DEVIATIONS: f64 = 1.9;
 const OLDEST: u32 = 6;
 /// Comparisons of latency in a row that an endpoint must lose: one may be a pause.
 const SLOW: u32 = 2;
+/// Attempts in a row that lose to a hedge. Of those of a healthy endpoint one in twenty does, so that is no chance.
+const OUTRUN: u32 = 30;
 /// Endpoints that a comparison needs.
 const GROUP: usize = 3;
 
@@ -37,6 +40,8 @@ pub enum Outcome {
     Answered(u16),
     /// No connection, a reset, no answer in time, or one that cannot be read.
     Failed,
+    /// Another endpoint that was asked beside it answered first, and this attempt was cancelled.
+    Outrun,
 }
 
 /// An endpoint that was ejected.
@@ -75,8 +80,14 @@ pub fn report(
     if !rules.enabled {
         return None;
     }
-    let in_a_row = match outcome {
-        Outcome::Answered(502..=504) | Outcome::Failed => endpoint.record.gateway_failure(),
+    let (in_a_row, most, reason) = match outcome {
+        Outcome::Answered(502..=504) | Outcome::Failed => {
+            (endpoint.record.gateway_failure(), rules.consecutive_failures, Reason::GatewayFailures)
+        }
+        Outcome::Outrun => {
+            let most = if rules.latency { OUTRUN } else { 0 };
+            (endpoint.record.outrun(took), most, Reason::Latency)
+        }
         Outcome::Answered(500..) => {
             endpoint.record.error();
             return None;
@@ -86,11 +97,11 @@ pub fn report(
             return None;
         }
     };
-    if rules.consecutive_failures == 0 || in_a_row < rules.consecutive_failures {
+    if most == 0 || in_a_row < most {
         return None;
     }
     let place = seats.iter().position(|seat| std::ptr::eq(&*seat.endpoint, endpoint))?;
-    eject(seats, rules, place, Reason::GatewayFailures, clock())
+    eject(seats, rules, place, reason, clock())
 }
 
 /// Ends what is over: ejections, slow starts, and the memory of ejections. Gives back the places that are back.
@@ -99,8 +110,7 @@ pub fn settle(seats: &[Seat], rules: &Outlier, candidates: &Rules, now: Moment) 
     for (place, seat) in seats.iter().enumerate() {
         let (standing, record) = (&seat.endpoint.standing, &seat.endpoint.record);
         if standing.readmit(now) {
-            record.in_a_row.store(0, Relaxed);
-            record.forget();
+            record.begin_anew();
             record.ejections_since.store(standing.ejected_until().micros(), Relaxed);
             back.push(place);
         }
@@ -220,9 +230,7 @@ fn eject(seats: &[Seat], rules: &Outlier, place: usize, reason: Reason, now: Mom
     }
     record.ejections.store(times, Relaxed);
     record.ejections_since.store(now.after(time).micros(), Relaxed);
-    record.in_a_row.store(0, Relaxed);
-    record.slow.store(0, Relaxed);
-    record.forget();
+    record.begin_anew();
     record.count(reason);
     Some(Ejection { place, reason, time })
 }
@@ -283,6 +291,21 @@ mod tests {
             settle(&seats, &RULES, &CANDIDATES, now);
         }
         assert_eq!(tell(&seats, 0, &five, now)[0].time, Duration::from_secs(30));
+    }
+
+    #[test]
+    fn one_that_always_loses_to_a_hedge_is_ejected_and_one_that_sometimes_does_is_not() {
+        let seats = seats(3);
+        let lose = |count: u32| tell(&seats, 0, &vec![Outcome::Outrun; count as usize], at(0));
+        assert_eq!(lose(OUTRUN - 1), []);
+        assert_eq!(tell(&seats, 0, &[Outcome::Answered(200)], at(0)), []);
+        assert_eq!(lose(OUTRUN - 1), [], "not in a row");
+        let ejection = Ejection { place: 0, reason: Reason::Latency, time: RULES.base_ejection };
+        assert_eq!(lose(1), [ejection]);
+        let off = Outlier { latency: false, ..RULES };
+        for _ in 0..9 * OUTRUN {
+            assert_eq!(report((&seats, &off), &seats[1].endpoint, Outcome::Outrun, MS, || at(0)), None);
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Plan {
     pub outlier: Outlier,
     /// Who is chosen from as long as nothing is to be said of anybody, as weights and by share.
     pub(super) front: (Box<[u32]>, Shares),
+    /// Whether that is a zone, which others help when it is full.
+    pub(super) zoned: bool,
     /// How many are no backups.
     pub(super) primaries: usize,
 }
@@ -95,7 +97,17 @@ impl Plan {
             }
         };
         let primaries = seats.iter().filter(|seat| !seat.backup).count();
-        Self { front: front(&seats), primaries, seats, rules, method, sticky, outlier: upstream.outlier.clone() }
+        let zoned = seats.iter().any(|seat| seat.local && !seat.backup);
+        Self {
+            front: front(&seats, zoned),
+            zoned,
+            primaries,
+            seats,
+            rules,
+            method,
+            sticky,
+            outlier: upstream.outlier.clone(),
+        }
     }
 }
 
@@ -107,8 +119,7 @@ impl Plan {
 }
 
 /// The local primaries, else all primaries; where there is none, nobody.
-fn front(seats: &[Seat]) -> (Box<[u32]>, Shares) {
-    let local = seats.iter().any(|seat| seat.local && !seat.backup);
+fn front(seats: &[Seat], local: bool) -> (Box<[u32]>, Shares) {
     let weight = |seat: &Seat| if seat.backup || local && !seat.local { 0 } else { seat.weight };
     let weights: Box<[u32]> = seats.iter().map(weight).collect();
     let weighted: Vec<_> = (0..).zip(weights.iter().copied()).filter(|(_, weight)| *weight > 0).collect();

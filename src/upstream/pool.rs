@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Endpoint;
 use super::connect::{self, ConnectFailure, Opened};
+use super::tally::Tally;
 use crate::config::model::UpstreamProtocol;
 use crate::wire::h1::client::{Connection, Held, Home};
 use crate::wire::h2::client::{Connections, Sender};
@@ -29,6 +30,7 @@ pub struct PoolLimits {
 pub struct Pool {
     endpoint: Arc<Endpoint>,
     label: Rc<str>,
+    tally: Arc<Tally>,
     limits: Cell<PoolLimits>,
     #[expect(clippy::vec_box, reason = "connections move between exchanges and this list; the box moves instead")]
     idle: RefCell<Vec<Box<Connection>>>,
@@ -50,6 +52,7 @@ impl Pool {
     pub fn new(endpoint: Arc<Endpoint>, limits: PoolLimits) -> Rc<Self> {
         Rc::new(Self {
             label: Rc::from(&*endpoint.label),
+            tally: endpoint.tallies.join(),
             endpoint,
             limits: Cell::new(limits),
             idle: RefCell::default(),
@@ -66,6 +69,11 @@ impl Pool {
     /// The endpoint's name, for this worker's exchanges.
     pub fn label(&self) -> &Rc<str> {
         &self.label
+    }
+
+    /// Where this worker counts what came of its attempts.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Takes the limits of a new config.
@@ -145,14 +153,14 @@ pub(super) fn speaks_http2(endpoint: &Endpoint, alpn: bool) -> bool {
 }
 
 impl Home for Pool {
-    fn take_back(&self, mut connection: Box<Connection>) {
+    fn take_back(&self, mut connection: Box<Connection>, now: Instant) {
         let mut idle = self.idle.borrow_mut();
         // With a PROXY header a connection is one client's.
         let shared = self.endpoint.identity.proxy_protocol.is_none();
         if self.retired.get() || !shared || idle.len() >= self.limits.get().max_idle {
             return;
         }
-        connection.idle_since = Some(Instant::now());
+        connection.idle_since = Some(now);
         idle.push(connection);
     }
 }

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::time::Instant;
 
 use http::header::{CONTENT_TYPE, TE, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -16,7 +17,7 @@ use crate::config::model::{Health, HealthProbe, HttpProbe, ProxyProtocolVersion}
 use crate::http::{Body, Frame, Headers, Response, Scheme};
 use crate::wire::Task;
 use crate::wire::h1::client::{self as h1, Connection, Failure, Home, Outbound, Settings};
-use crate::wire::h1::parse::HeadLimits;
+use crate::wire::h1::parse::{HeadLimits, TransferCodings};
 use crate::wire::h2::client::{self as h2, Connections};
 use crate::wire::proxy_protocol::{self, Header};
 use crate::wire::stream::Stream;
@@ -130,7 +131,7 @@ fn host<'a>(endpoint: &'a Endpoint, named: Option<&'a str>) -> &'a [u8] {
 }
 
 fn outbound<'a>(method: &'a Method, target: &'a [u8], host: &'a [u8], headers: &'a Headers) -> Outbound<'a> {
-    Outbound { method, target, host, headers, upgrade: None, expects_continue: false }
+    Outbound { method, target, host, headers, upgrade: None, expects_continue: false, more: &[] }
 }
 
 /// Sends the request and reads the head of the response. Its time is that of the whole probe.
@@ -140,8 +141,14 @@ async fn send(
     outbound: &Outbound<'_>,
     body: Body,
 ) -> Result<Response, ProbeFailure> {
-    let settings =
-        Settings { head: HEAD, response_timeout: None, body_timeout: None, write_timeout: None, until: None };
+    let settings = Settings {
+        head: HEAD,
+        codings: TransferCodings::Chunked,
+        response_timeout: None,
+        body_timeout: None,
+        write_timeout: None,
+        until: None,
+    };
     let task = Task::new(Timer::new());
     let answer = if http2 {
         let scheme = if endpoint.identity.tls.is_some() { Scheme::Https } else { Scheme::Http };
@@ -159,7 +166,7 @@ async fn send(
 struct Nowhere;
 
 impl Home for Nowhere {
-    fn take_back(&self, connection: Box<Connection>) {
+    fn take_back(&self, connection: Box<Connection>, _: Instant) {
         drop(connection);
     }
 }

@@ -143,7 +143,7 @@ async fn run(endpoint: Arc<Endpoint>, plan: Arc<Plan>, latest: Rc<RefCell<Latest
         let spread = draw.below(1 << 20) as f64 / (1 << 20) as f64;
         if let Some(verdict) = latest.health.record(result.is_ok(), &plan, Instant::now(), spread) {
             let reason = result.as_ref().err().map_or("", ProbeFailure::label);
-            endpoint.standing.set_probe(verdict, reason, Moment::now());
+            endpoint.set_probe(verdict, reason, Moment::now());
             tell(&endpoint, (before, verdict), result.as_ref().err());
         }
         latest.failure = result.err().map(|failure| failure.to_string());

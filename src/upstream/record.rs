@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::moment::micros;
 
 /// Buckets: four for each doubling, from a microsecond to more than a minute.
-const BUCKETS: usize = 27 * 4;
+pub(super) const BUCKETS: usize = 27 * 4;
 
 /// Why an endpoint is ejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Record {
     failed: AtomicU32,
     /// Answers of this window below 500, by their time to the first byte.
     answered: [AtomicU32; BUCKETS],
+    /// Attempts in a row that another endpoint was asked beside, and was quicker.
+    outrun: AtomicU32,
     /// Whether it ever answered.
     alive: AtomicBool,
     /// Comparisons that this window was too small for.
@@ -66,6 +68,7 @@ impl Default for Record {
             in_a_row: AtomicU32::new(0),
             failed: AtomicU32::new(0),
             answered: [const { AtomicU32::new(0) }; BUCKETS],
+            outrun: AtomicU32::new(0),
             alive: AtomicBool::new(false),
             age: AtomicU32::new(0),
             compared: AtomicU32::new(0),
@@ -96,6 +99,9 @@ impl Record {
         if self.in_a_row.load(Relaxed) != 0 {
             self.in_a_row.store(0, Relaxed);
         }
+        if self.outrun.load(Relaxed) != 0 {
+            self.outrun.store(0, Relaxed);
+        }
         if !self.alive.load(Relaxed) {
             self.alive.store(true, Relaxed);
         }
@@ -111,6 +117,12 @@ impl Record {
     pub(super) fn gateway_failure(&self) -> u32 {
         self.failed.fetch_add(1, Relaxed);
         self.in_a_row.fetch_add(1, Relaxed).saturating_add(1)
+    }
+
+    /// It had not answered after so long, when another endpoint that was asked beside it had. Gives back how often that was in a row.
+    pub(super) fn outrun(&self, waited: Duration) -> u32 {
+        self.answered[bucket(waited)].fetch_add(1, Relaxed);
+        self.outrun.fetch_add(1, Relaxed).saturating_add(1)
     }
 
     /// Whether it ever answered.
@@ -135,10 +147,18 @@ impl Record {
 
     /// Begins a new window.
     pub(super) fn forget(&self) {
+        self.outrun.store(0, Relaxed);
         self.failed.store(0, Relaxed);
         self.answered.iter().for_each(|count| count.store(0, Relaxed));
         self.age.store(0, Relaxed);
         self.compared.store(0, Relaxed);
+    }
+
+    /// Nothing of what was counted holds any more; but how often it was ejected does.
+    pub(super) fn begin_anew(&self) {
+        self.in_a_row.store(0, Relaxed);
+        self.slow.store(0, Relaxed);
+        self.forget();
     }
 
     pub(super) fn count(&self, reason: Reason) {
@@ -151,7 +171,7 @@ impl Record {
     }
 }
 
-fn bucket(took: Duration) -> usize {
+pub(super) fn bucket(took: Duration) -> usize {
     let micros = micros(took).max(1);
     let octave = micros.ilog2() as usize;
     // The two bits below the highest one.
@@ -160,7 +180,7 @@ fn bucket(took: Duration) -> usize {
 }
 
 /// The least time of a bucket, in microseconds.
-fn bound(bucket: usize) -> u64 {
+pub(super) fn bound(bucket: usize) -> u64 {
     let (octave, quarter) = (bucket / 4, (bucket % 4) as u64);
     (1 << octave) + ((quarter << octave) >> 2)
 }

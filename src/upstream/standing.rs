@@ -121,6 +121,11 @@ impl Standing {
         self.flags.load(Relaxed) & NOTABLE == 0
     }
 
+    /// Whether it may be starting slowly.
+    pub fn is_ramping(&self) -> bool {
+        self.flags.load(Relaxed) & RAMP != 0
+    }
+
     /// Whether it should get exchanges.
     pub fn usable(&self, now: Moment) -> bool {
         let flags = self.flags.load(Relaxed);
@@ -184,7 +189,11 @@ impl Standing {
             return false;
         }
         if before == Verdict::Down {
+            // It was gone. If it is there again, what was said of it before is over.
             self.ramp_from(now);
+            if verdict == Verdict::Up {
+                self.pardon();
+            }
         }
         let (on, off) = match verdict {
             Verdict::Unknown => (0, UP | DOWN),
@@ -283,6 +292,17 @@ mod tests {
         standing.end_ramp();
         assert!(standing.is_plain());
         assert_eq!(standing.state(at(5)), State::Up);
+
+        standing.eject(at(60), "gateway_failures");
+        standing.set_probe(Verdict::Up, "", at(6));
+        assert!(standing.ejected(at(6)), "probes that pass as before are no news");
+        standing.set_probe(Verdict::Down, "connect_refused", at(7));
+        assert!(standing.ejected(at(7)));
+        standing.set_probe(Verdict::Up, "", at(8));
+        assert!(
+            !standing.ejected(at(8)) && standing.ramp_since(at(9)) == Some(at(8)),
+            "it was gone and is there again"
+        );
     }
 
     #[test]

@@ -11,7 +11,8 @@ use aws_lc_rs::{hmac, rand};
 use http::HeaderValue;
 
 use super::group::Member;
-use crate::config::model::{SameSite, Sticky, StickySecret};
+use crate::config::model::{Sticky, StickySecret};
+use crate::http::cookie;
 use crate::http::key::KeySource;
 
 /// Characters of a token: 128 bits in base64 without padding (RFC 4648 §5).
@@ -136,14 +137,8 @@ impl Stickiness {
 
 fn set_cookie(sticky: &Sticky, token: &str, tls: bool) -> HeaderValue {
     let Sticky { cookie, secret: _, max_age, same_site } = sticky;
-    let (same_site, always_secure) = match same_site {
-        SameSite::Lax => ("Lax", false),
-        SameSite::Strict => ("Strict", false),
-        SameSite::None => ("None", true),
-    };
-    let secure = if tls || always_secure { "; Secure" } else { "" };
-    let age = max_age.map(|age| format!("; Max-Age={}", age.as_secs())).unwrap_or_default();
-    let text = format!("{cookie}={token}; Path=/; HttpOnly; SameSite={same_site}{secure}{age}");
+    let attributes = cookie::attributes(same_site.label(), tls || same_site.needs_tls(), *max_age);
+    let text = format!("{cookie}={token}{attributes}");
     HeaderValue::try_from(text).expect("the name is a token, the rest is plain")
 }
 
@@ -165,7 +160,7 @@ mod tests {
 
     use super::super::{Endpoint, EndpointIdentity};
     use super::*;
-    use crate::config::model::{EndpointAddress, UpstreamProtocol};
+    use crate::config::model::{EndpointAddress, SameSite, UpstreamProtocol};
     use crate::http::Headers;
 
     const STICKY: Sticky = Sticky { cookie: String::new(), secret: None, max_age: None, same_site: SameSite::Lax };
@@ -174,6 +169,7 @@ mod tests {
         let identity = EndpointIdentity {
             upstream: "app".into(),
             address: EndpointAddress::Ip(([10, 0, 0, 1], port).into()),
+            at: None,
             protocol: UpstreamProtocol::Http1,
             proxy_protocol: None,
             tls: None,

@@ -1,6 +1,7 @@
-//! Read buffers that idle connections do not keep: a small store for each worker thread.
+//! Buffers that idle connections do not keep: a small store for each worker thread.
 //!
-//! A connection that waits for a request holds no buffer. It takes one when bytes are there and gives it back when they are used up.
+//! A connection that waits for a request holds no buffer. It takes one when bytes are there, or are to be written, and gives it back when they are
+//! used up. So many connections use few buffers, which the processor has near.
 
 use std::cell::RefCell;
 use std::io;
@@ -12,13 +13,17 @@ use tokio::io::AsyncRead;
 
 /// Room that a read finds at least, in octets: a request head of the usual kind, and the body of a small response.
 const READ_ROOM: usize = 8 * 1024;
-/// Buffers that a worker keeps at most.
+/// Room of a new buffer for what is written, in octets: a head and a small body.
+const WRITE_ROOM: usize = 2 * 1024;
+/// Buffers of each kind that a worker keeps at most.
 const KEPT: usize = 64;
 /// A buffer larger than this, in octets, is given back to the allocator.
 const KEPT_SIZE: usize = 64 * 1024;
 
 thread_local! {
     static STORE: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
+    /// Apart from those that are read into: nobody has slices of these.
+    static OUTGOING: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Gives a buffer back. Slices of it that still live keep their bytes.
@@ -33,6 +38,23 @@ pub fn give_back(buffer: &mut BytesMut) {
             store.push(buffer);
         }
     });
+}
+
+/// A buffer to write heads and small bodies into.
+pub fn take_outgoing() -> BytesMut {
+    let kept = OUTGOING.with_borrow_mut(Vec::pop);
+    kept.unwrap_or_else(|| BytesMut::with_capacity(WRITE_ROOM))
+}
+
+/// Gives it back, once all of it is written.
+pub fn give_back_outgoing(buffer: BytesMut) {
+    if (1..=KEPT_SIZE).contains(&buffer.capacity()) {
+        OUTGOING.with_borrow_mut(|store| {
+            if store.len() < KEPT {
+                store.push(buffer);
+            }
+        });
+    }
 }
 
 /// Reads what is there behind what the buffer has; `want` is the room to make at least. A buffer that stays empty is not kept.

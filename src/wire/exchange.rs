@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
 use std::task::Waker;
+use std::time::Instant;
 
 use slab::Slab;
 
@@ -93,6 +94,13 @@ impl Task {
         Self { shared: self.shared.clone(), timer: Timer::new() }
     }
 
+    /// The same task, for a part of the exchange whose 1xx responses are not for the client.
+    pub fn silent(&self) -> Self {
+        let silent = Self::new(self.timer.clone());
+        silent.shared.takes_interims.set(false);
+        silent
+    }
+
     /// The task's timer.
     pub fn timer(&self) -> &Timer {
         &self.timer
@@ -133,6 +141,7 @@ impl Task {
 #[derive(Debug, Default)]
 pub struct Drain {
     draining: Cell<bool>,
+    linger: Cell<Option<Instant>>,
     tasks: RefCell<Slab<Option<Waker>>>,
     connections: Cell<usize>,
 }
@@ -161,6 +170,13 @@ impl Drain {
                 task.wake();
             }
         }
+    }
+
+    /// The same, but a connection that has no request now may wait for one until then, which is its last: closing it would cut off the one
+    /// that the client is sending at this moment.
+    pub fn begin_lingering(&self, until: Instant) {
+        self.linger.set(Some(until));
+        self.begin();
     }
 
     /// Counts a connection in, until the watch is dropped.
@@ -192,6 +208,11 @@ impl DrainWatch {
     /// Whether to finish.
     pub fn is_draining(&self) -> bool {
         self.drain.draining.get()
+    }
+
+    /// Until when a connection without a request may wait for one, once draining has begun.
+    pub fn lingers_until(&self) -> Option<Instant> {
+        self.drain.linger.get()
     }
 
     /// The task to wake when draining begins. Once for a connection is enough: its task stays the same.

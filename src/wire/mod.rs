@@ -6,7 +6,9 @@
 pub mod stream;
 
 pub mod buffers;
+pub mod pace;
 pub mod timer;
+pub mod turns;
 pub mod writer;
 
 pub mod h1;

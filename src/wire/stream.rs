@@ -1,10 +1,11 @@
 //! One type for every byte stream: TCP, Unix, and TLS of either side over them. A `match` a call costs less than a type parameter everywhere.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write as _};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
+use rustls::{ConnectionCommon, SideData};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::{client, server};
@@ -63,12 +64,108 @@ impl Stream {
         !matches!(self.kind, Kind::Plain(_))
     }
 
+    /// Whether nothing has come that was not read, neither bytes nor an end; what has come may be lost by this question. Nobody is woken
+    /// when something comes later.
+    pub fn is_silent(&mut self) -> bool {
+        let mut byte = [0u8; 1];
+        let would_block = |read: io::Result<usize>| read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        match &mut self.kind {
+            _ if !self.front.is_empty() => false,
+            // The runtime knows it, and no waker has to be put in the place of another for that.
+            Kind::Plain(Plain::Tcp(stream)) => would_block(stream.try_read(&mut byte)),
+            Kind::Plain(Plain::Unix(stream)) => would_block(stream.try_read(&mut byte)),
+            Kind::Accepted(_) | Kind::Connected(_) => {
+                let mut cx = Context::from_waker(std::task::Waker::noop());
+                Pin::new(self).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+            }
+        }
+    }
+
     /// The protocol that ALPN agreed on.
     pub fn alpn(&self) -> Option<&[u8]> {
         match &self.kind {
             Kind::Plain(_) => None,
             Kind::Accepted(tls) => tls.get_ref().1.alpn_protocol(),
             Kind::Connected(tls) => tls.get_ref().1.alpn_protocol(),
+        }
+    }
+}
+
+/// Records that wait, on their way into the socket.
+struct Sink<'a, 'b> {
+    io: &'a mut Plain,
+    cx: &'a mut Context<'b>,
+}
+
+impl Sink<'_, '_> {
+    fn now<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
+        match polled {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl io::Write for Sink<'_, '_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        Self::now(Pin::new(&mut *self.io).poll_write(self.cx, buf))
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        Self::now(Pin::new(&mut *self.io).poll_write_vectored(self.cx, bufs))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Sends what waits of a session; `passed` is told of each write.
+fn send_records<S: SideData>(
+    session: &mut ConnectionCommon<S>,
+    sink: &mut Sink<'_, '_>,
+    mut passed: impl FnMut(usize),
+) -> Poll<io::Result<()>> {
+    while session.wants_write() {
+        match session.write_tls(sink) {
+            Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Ok(written) => passed(written),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+            Err(error) => return Poll::Ready(Err(error)),
+        }
+    }
+    Poll::Ready(Ok(()))
+}
+
+impl Stream {
+    /// Takes bytes and keeps them until [`Self::poll_send`], as far as there is room: TLS makes its records of them, so that many small
+    /// writes are one call in the end. Where it is 0, what is kept has to be sent before.
+    ///
+    /// # Errors
+    /// Those of the session; a stream in clear text keeps nothing.
+    pub fn hold(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        match &mut self.kind {
+            Kind::Plain(_) => Err(io::ErrorKind::Unsupported.into()),
+            Kind::Accepted(tls) => tls.get_mut().1.writer().write_vectored(bufs),
+            Kind::Connected(tls) => tls.get_mut().1.writer().write_vectored(bufs),
+        }
+    }
+
+    /// Sends what is kept; `passed` is told of each write. Ready when nothing is.
+    ///
+    /// # Errors
+    /// Those of the stream; `WriteZero` where it takes nothing.
+    pub fn poll_send(&mut self, cx: &mut Context<'_>, passed: impl FnMut(usize)) -> Poll<io::Result<()>> {
+        match &mut self.kind {
+            Kind::Plain(_) => Poll::Ready(Ok(())),
+            Kind::Accepted(tls) => {
+                let (io, session) = tls.get_mut();
+                send_records(session, &mut Sink { io, cx }, passed)
+            }
+            Kind::Connected(tls) => {
+                let (io, session) = tls.get_mut();
+                send_records(session, &mut Sink { io, cx }, passed)
+            }
         }
     }
 }

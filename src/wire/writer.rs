@@ -8,8 +8,10 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 
+use super::buffers::{give_back_outgoing, take_outgoing};
+
 /// A piece up to this many octets is copied; a copy of that size costs less than one more slice in the system call.
-const COPY_LIMIT: usize = 16 * 1024;
+const COPY_LIMIT: usize = 4 * 1024;
 /// Slices of one vectored write.
 const MAX_SLICES: usize = 16;
 /// With this many octets waiting, no more is asked from the source.
@@ -35,7 +37,7 @@ impl Writer {
     /// Room for small pieces: heads, chunk-size lines.
     pub fn flat(&mut self) -> &mut BytesMut {
         if self.flat.capacity() == 0 {
-            self.flat.reserve(1024);
+            self.flat = take_outgoing();
         }
         &mut self.flat
     }
@@ -43,7 +45,7 @@ impl Writer {
     /// Queues a piece of payload.
     pub fn push(&mut self, piece: Bytes) {
         if piece.len() <= COPY_LIMIT {
-            self.flat.extend_from_slice(&piece);
+            self.flat().extend_from_slice(&piece);
             return;
         }
         if !self.flat.is_empty() {
@@ -70,10 +72,11 @@ impl Writer {
         self.len() >= HIGH_WATER
     }
 
-    /// Lets go of the room that is not used.
+    /// Lets go of the room where nothing waits.
     pub fn release(&mut self) {
         if self.is_empty() {
-            *self = Self::default();
+            give_back_outgoing(std::mem::take(&mut self.flat));
+            self.pieces = VecDeque::new();
         }
     }
 

@@ -2,7 +2,11 @@
 
 mod collapse;
 mod deception;
+mod disk;
+mod fields;
+mod parts;
 mod purge;
+mod queries;
 mod serving;
 mod stale;
 

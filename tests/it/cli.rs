@@ -1,11 +1,11 @@
 //! The commands, and what they say.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use crate::support::{
-    Authority, Edge, Folder, Origin, Proxy, Wire, config_command, eventually, ok, outcome, try_start,
+    Authority, Edge, Folder, Origin, Proxy, Wire, config_command, eventually, free_port, ok, outcome, try_start,
 };
 
 fn tidegate(arguments: &[&str]) -> Command {
@@ -47,6 +47,7 @@ fn the_configs_that_we_give_away_are_right() {
             ("DEMO_ORIGIN_1", "127.0.0.1:1"),
             ("DEMO_ORIGIN_2", "127.0.0.1:2"),
             ("CERTS", here),
+            ("TIDEGATE_ADMIN_TOKEN", "0123456789abcdef"),
             ("WWW", here),
         ]);
         let (code, _, said) = outcome(&mut check);
@@ -173,7 +174,7 @@ fn a_socket_that_may_not_be_made_is_one_clear_sentence() {
 #[test]
 fn a_proxy_needs_no_file() {
     let origin = Origin::answering(ok("no file"));
-    let from = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let from = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let mut command = tidegate(&["proxy", "--from", &from.to_string(), "--to", &origin.address.to_string()]);
     let mut child = Child(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     eventually("it listens", || std::net::TcpStream::connect(from).is_ok());
@@ -214,4 +215,35 @@ fn the_demo_is_a_whole_edge() {
     assert_eq!(ask("/ping").text(), "pong\n");
     assert_eq!(ask("/").status(), 200);
     assert_eq!(ask("/old").status(), 301);
+}
+
+#[test]
+fn what_a_new_config_changes() {
+    let (old, new) = (Folder::new(), Folder::new());
+    let certificate = |folder: &Folder, name: &str| Authority::new().issue(&[name]).write(folder, "site");
+    let toml = |certificate: &str, timeout: &str| {
+        format!(
+            "[listeners.web]\naddress = \"127.0.0.1:8443\"\n[listeners.web.tls]\ncertificates = [{certificate}]\n\
+             [[routes]]\nname = \"hello\"\nrespond = {{ body = \"hello\" }}\ntimeout = \"{timeout}\"\n"
+        )
+    };
+    let one = old.write("a.toml", toml(&certificate(&old, "a.test"), "60s"));
+    let two = new.write("b.toml", toml(&certificate(&new, "b.test"), "1m"));
+    let diff = |arguments: &[&std::path::Path]| {
+        outcome(Command::new(env!("CARGO_BIN_EXE_tidegate")).arg("diff").args(arguments))
+    };
+    assert_eq!(diff(&[&one, &one]), (0, "nothing changes\n".to_owned(), String::new()));
+    let (code, told, problems) = diff(&[&one, &two]);
+    assert_eq!((code, problems.as_str()), (1, ""));
+    assert!(
+        told.starts_with("~ listener web\n") && told.contains("(a.test until ") && told.contains("-> b.test until "),
+        "{told}"
+    );
+    assert!(!told.contains("timeout"), "{told}");
+    let (code, told, _) = diff(&[std::path::Path::new("--json"), &one, &two]);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, &told["differs"], &told["changes"][0]["of"]), (1, &true.into(), &"listeners.web".into()));
+    let broken = new.write("c.toml", "[listeners.web]\n");
+    let (code, told, problems) = diff(&[&one, &broken]);
+    assert!((code, told.as_str()) == (2, "") && problems.contains("c.toml cannot be used"), "{problems}");
 }

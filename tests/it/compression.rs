@@ -1,10 +1,14 @@
 //! Compression and decompression between an origin and a client, and the reference tools as judges.
 
+mod browser;
+mod dictionaries;
+mod variants;
+
 use std::io::{Read, Write};
 use std::process::Stdio;
 use std::thread;
 
-use crate::support::{Edge, Gate, Origin, Proxy, ok, outcome, tool};
+use crate::support::{Edge, Gate, Origin, Proxy, eventually, ok, outcome, tool};
 
 /// Something like a page, of that many octets.
 fn page(octets: usize) -> String {
@@ -76,7 +80,7 @@ fn the_reference_tools_read_every_size() {
 }
 
 #[test]
-fn curl_reads_a_large_stream() {
+fn a_large_stream_arrives_octet_by_octet() {
     const PIECES: usize = 50;
     let origin = Origin::scripted(|visit| {
         visit.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -87,11 +91,22 @@ fn curl_reads_a_large_stream() {
         visit.send("0\r\n\r\n");
     });
     let proxy = Edge::to(origin.address).route("compress = { level = 1 }").start();
-    let Some(mut curl) = tool("curl") else { return };
-    curl.args(["-sS", "--compressed"]).arg(format!("http://{}/", proxy.addr("web")));
-    let (code, out, problems) = outcome(&mut curl);
-    assert_eq!((code, problems.as_str()), (0, ""));
-    assert!(out == page(1024 * 1024).repeat(PIECES));
+    let url = format!("http://{}/", proxy.addr("web"));
+    let plain = page(1024 * 1024).repeat(PIECES);
+    if let Some(mut curl) = tool("curl") {
+        let (code, out, problems) = outcome(curl.args(["-sS", "--compressed"]).arg(&url));
+        assert_eq!((code, problems.as_str()), (0, ""));
+        assert!(out == plain, "curl reads something else");
+    }
+    // As it is on the wire, and then through the tool of each coding.
+    for coding in ["gzip", "br", "zstd"] {
+        let Some(mut curl) = tool("curl") else { return };
+        let asked = format!("Accept-Encoding: {coding}");
+        let packed = curl.args(["-sS", "-H", &asked]).arg(&url).output().unwrap();
+        assert!(packed.status.success() && packed.stdout.len() < plain.len() / 2, "{coding}");
+        let Some(unpacked) = decoded(coding, &packed.stdout) else { return };
+        assert!(unpacked == plain.as_bytes(), "{coding} differs");
+    }
     assert!(proxy.memory_kib("VmHWM:") < 150 * 1024, "{} KiB", proxy.memory_kib("VmHWM:"));
 }
 
@@ -190,10 +205,16 @@ fn the_log_and_the_metrics_say_what_was_saved() {
     let line: serde_json::Value = serde_json::from_str(&proxy.access_log(1)[0]).unwrap();
     assert_eq!((line["encoding"].as_str(), line["plain_bytes"].as_u64()), (Some("zstd"), Some(100_000)));
     assert_eq!(line["response_bytes"].as_u64(), Some(packed.body.len() as u64));
+    assert_eq!(line["encoding_source"].as_str(), Some("passing"));
+    assert_eq!(compressed(&proxy, "zstd", "passing"), 1.0);
     let counted = |name: &str| proxy.metric(&format!("{name}{{encoding=\"zstd\"}}"));
-    assert_eq!(counted("tidegate_compressed_responses_total"), 1.0);
     assert_eq!(counted("tidegate_compression_plain_bytes_total"), 100_000.0);
     assert_eq!(counted("tidegate_compression_bytes_total"), packed.body.len() as f64);
+}
+
+/// Responses that went out in that coding, from there.
+fn compressed(proxy: &Proxy, coding: &str, source: &str) -> f64 {
+    proxy.metric(&format!("tidegate_compressed_responses_total{{encoding=\"{coding}\",source=\"{source}\"}}"))
 }
 
 /// A body of gzip.
@@ -223,10 +244,18 @@ fn an_upstream_gets_plain_requests() {
     assert_eq!(post("gzip", &gzip(plain.as_bytes())), (200, "100000".to_owned()));
     let request = origin.request(1);
     assert_eq!((request.header("content-encoding"), request.text()), (None, plain));
-    assert_eq!(post("gzip", &gzip(&vec![0; 3 << 20])).0, 413);
+    assert_eq!(post("gzip", &gzip(page(2 << 20).as_bytes())).0, 413);
     assert_eq!(post("gzip", &gzip(&vec![0; 900_000])).0, 413, "not too large, but too dense");
     assert_eq!(post("gzip", b"no gzip at all").0, 400);
     assert_eq!(post("compress", b"x").0, 415);
+    let counted = |name: &str, labels: &str| {
+        proxy.metric(&format!("tidegate_decompression_{name}_total{{{labels},side=\"request\"}}"))
+    };
+    for (reason, count) in [("too_large", 1.0), ("too_dense", 1.0), ("malformed", 1.0), ("unknown_coding", 1.0)] {
+        eventually(reason, || counted("refused", &format!("reason=\"{reason}\"")) == count);
+    }
+    eventually("octets are counted", || counted("plain_bytes", "encoding=\"gzip\"") > 100_000.0);
+    assert!(counted("bytes", "encoding=\"gzip\"") < counted("plain_bytes", "encoding=\"gzip\""));
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn what_runs_is_finished() {
     let mut proxy = Edge::to(origin.address).start();
     let mut client = proxy.connect("web");
     client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
-    eventually("it is with the origin", || origin.connections() == 1);
+    eventually("it is with the origin", || origin.visits() == 1);
     assert_eq!(proxy.ask_admin("GET", "/readyz").status(), 200);
     proxy.term();
     let (web, admin) = (proxy.addr("web"), proxy.admin());
@@ -63,10 +63,32 @@ fn what_does_not_end_in_time_is_cut_off_and_told() {
     let mut proxy = Proxy::start(&toml);
     let mut client = proxy.connect("web");
     client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
-    eventually("it is with the origin", || origin.connections() == 1);
+    eventually("it is with the origin", || origin.visits() == 1);
     proxy.term();
     assert_eq!(proxy.wait().code(), Some(1));
     assert!(client.rest().is_empty() || !client.is_closed());
+}
+
+#[test]
+fn new_work_is_taken_until_the_balancer_has_noticed() {
+    let (_gate, origin) = gated();
+    let more = "[server]\nworkers = 1\nwatch = false\ndrain_delay = \"60s\"";
+    let toml = Edge::to(origin.address).more(more).toml();
+    let mut proxy = Proxy::start(&toml);
+    proxy.term();
+    eventually("it is no longer ready", || proxy.ask_admin("GET", "/readyz").status() == 503);
+    // On a new connection, which is kept as ever.
+    let mut client = proxy.connect("web");
+    for _ in 0..2 {
+        let answer = client.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!((answer.status(), answer.header("connection")), (200, None));
+    }
+    proxy.term();
+    assert_eq!(proxy.wait().code(), Some(1), "a second signal waits for nothing");
+
+    let mut proxy = Proxy::start(&toml.replace("60s", "1ms"));
+    proxy.term();
+    assert_eq!(proxy.wait().code(), Some(0));
 }
 
 #[test]
@@ -75,7 +97,7 @@ fn a_second_signal_stops_at_once() {
     let mut proxy = Edge::to(origin.address).start();
     let mut client = proxy.connect("web");
     client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
-    eventually("it is with the origin", || origin.connections() == 1);
+    eventually("it is with the origin", || origin.visits() == 1);
     let web = proxy.addr("web");
     proxy.term();
     eventually("the listener is closed", || TcpStream::connect(web).is_err());
@@ -109,7 +131,7 @@ fn http2_is_told_to_go_away() {
             let (client, request) = (client.clone(), request("/slow"));
             async move { h2_ask(&client, request, b"").await }
         });
-        while origin.connections() == 0 {
+        while origin.visits() == 0 {
             tokio::task::yield_now().await;
         }
         proxy.term();

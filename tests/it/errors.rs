@@ -1,13 +1,6 @@
 //! What a client sees when something is wrong, and whose fault it is.
 
-use std::net::{SocketAddr, TcpListener};
-
-use crate::support::{Edge, Message, Origin, Proxy, ok};
-
-/// An address where nobody listens.
-fn dead_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
+use crate::support::{Edge, Message, Origin, Proxy, dead_address, ok};
 
 /// Checks what every error of the proxy has, and that it gives nothing away.
 fn assert_error(response: &Message, status: u16, what: &str) {

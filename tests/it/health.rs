@@ -7,7 +7,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Response};
 use serde_json::Value;
 
-use crate::support::{Authority, Edge, Folder, H2Origin, Origin, Proxy, TlsOrigin, eventually, ok, tls_server_config};
+use crate::support::{
+    Authority, Edge, Folder, H2Origin, Origin, Proxy, TlsOrigin, dead_address, eventually, ok, tls_server_config,
+};
 
 /// Probes as often as a story wants them.
 const OFTEN: &str = "interval = \"20ms\"\ntimeout = \"2s\"\n";
@@ -134,7 +136,7 @@ fn a_probe_asks_as_it_was_told() {
 
 #[test]
 fn every_failure_has_its_reason() {
-    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let dead = dead_address();
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let plain = Origin::answering(ok("well"));
     let closes = Origin::scripted(|visit| visit.close());

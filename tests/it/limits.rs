@@ -116,19 +116,13 @@ fn connections_over_the_limit_are_closed_at_once() {
 #[test]
 fn exchanges_of_a_route_are_bounded() {
     let gate = Gate::new();
-    let origin = Origin::scripted({
-        let gate = gate.clone();
-        move |visit| {
-            gate.wait();
-            visit.send(ok("late"));
-        }
-    });
+    let origin = Origin::gated(&gate, ok("late"));
     let proxy = Edge::to(origin.address).route("max_requests = 2").start();
     let mut waiting: Vec<_> = (0..2).map(|_| proxy.connect("web")).collect();
     for client in &mut waiting {
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     }
-    eventually("both are with the origin", || origin.connections() == 2);
+    eventually("both are with the origin", || origin.visits() == 2);
     let response = proxy.get("/");
     assert_eq!(response.status(), 503);
     assert!(response.header("retry-after").is_some() && response.header("proxy-status").is_some(), "{}", response.head);
@@ -163,17 +157,11 @@ fn a_slot_is_held_until_the_last_byte() {
 #[test]
 fn connections_to_an_endpoint_are_bounded() {
     let gate = Gate::new();
-    let origin = Origin::scripted({
-        let gate = gate.clone();
-        move |visit| {
-            gate.wait();
-            visit.send(ok("late"));
-        }
-    });
+    let origin = Origin::gated(&gate, ok("late"));
     let proxy = Edge::to(origin.address).upstream("max_connections = 1").start();
     let mut client = proxy.connect("web");
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    eventually("it is with the origin", || origin.connections() == 1);
+    eventually("it is with the origin", || origin.visits() == 1);
     assert_eq!(proxy.get("/").status(), 503);
     gate.open();
     assert_eq!(client.response("GET").text(), "late");
@@ -240,7 +228,7 @@ fn an_upstream_that_is_full_has_a_line() {
     let (origin, most) = gated(&gate);
     let proxy = Edge::to(origin.address).upstream("max_requests = 2\nqueue = { size = 3, timeout = \"20s\" }").start();
     let mut clients: Vec<Wire> = (0..2).map(|_| send(&proxy)).collect();
-    eventually("two are with the origin", || origin.connections() == 2);
+    eventually("two are with the origin", || most.load(Ordering::SeqCst) == 2);
     clients.extend((0..3).map(|_| send(&proxy)));
     // The sixth tells that the line is full, when it is.
     let mut refused = None;
@@ -272,7 +260,7 @@ fn without_a_line_a_full_upstream_is_503_at_once() {
     let (origin, _) = gated(&gate);
     let proxy = Edge::to(origin.address).upstream("max_requests = 1\nqueue = { size = 0 }").start();
     let mut client = send(&proxy);
-    eventually("one is with the origin", || origin.connections() == 1);
+    eventually("one is with the origin", || origin.visits() == 1);
     assert_eq!(proxy.get("/").status(), 503);
     assert_eq!(fault(&proxy, 1), "upstream_full");
     gate.open();
@@ -286,7 +274,7 @@ fn nobody_waits_in_the_line_for_ever() {
     let (origin, _) = gated(&gate);
     let proxy = Edge::to(origin.address).upstream("max_requests = 1\nqueue = { timeout = \"200ms\" }").start();
     let mut client = send(&proxy);
-    eventually("one is with the origin", || origin.connections() == 1);
+    eventually("one is with the origin", || origin.visits() == 1);
     let response = proxy.get("/");
     assert_eq!(response.status(), 503);
     assert!(response.header("retry-after").is_some(), "{}", response.head);
@@ -303,9 +291,9 @@ fn an_endpoint_that_is_full_is_passed_over() {
         .upstream("max_endpoint_requests = 1\nqueue = { size = 0 }")
         .start();
     let mut clients: Vec<Wire> = (0..1).map(|_| send(&proxy)).collect();
-    eventually("one is with the first", || one.connections() == 1);
+    eventually("one is with the first", || one.visits() == 1);
     clients.push(send(&proxy));
-    eventually("the next is with the other", || other.connections() == 1);
+    eventually("the next is with the other", || other.visits() == 1);
     assert_eq!(proxy.get("/").status(), 503);
     gate.open();
     for client in &mut clients {

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Authority, Edge, Folder, Gate, Origin, Proxy, eventually, ok, outcome, python, tool};
+use crate::support::{Authority, Edge, Folder, Gate, Origin, Proxy, eventually, free_port, ok, outcome, python, tool};
 
 /// An origin of one document that knows ranges.
 fn ranges() -> (Origin, Vec<u8>) {
@@ -250,7 +250,7 @@ fn nginx_is_an_origin_like_any_other() {
     folder.write("www/large", &large);
     folder.write("www/page.html", "<p>".repeat(1000));
     std::fs::create_dir_all(folder.path().join("www/put")).unwrap();
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], free_port()));
     let text = NGINX.replace("{folder}", folder.path().to_str().unwrap()).replace("{address}", &address.to_string());
     let config = folder.write("nginx.conf", text);
     nginx.arg("-p").arg(folder.path()).arg("-e").arg("nginx.err").arg("-c").arg(config);

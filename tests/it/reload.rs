@@ -106,18 +106,12 @@ fn listeners_come_and_go() {
 #[test]
 fn a_request_on_a_listener_that_goes_is_finished() {
     let gate = Gate::new();
-    let origin = Origin::scripted({
-        let gate = gate.clone();
-        move |visit| {
-            gate.wait();
-            visit.send(ok("finished"));
-        }
-    });
+    let origin = Origin::gated(&gate, ok("finished"));
     let edge = Edge::to(origin.address);
     let proxy = edge.clone().more("[listeners.more]\naddress = \"127.0.0.1:0\"").start();
     let mut client = proxy.connect("more");
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    eventually("it is with the origin", || origin.connections() == 1);
+    eventually("it is with the origin", || origin.visits() == 1);
     proxy.reload(&edge.toml()).unwrap();
     gate.open();
     let response = client.response("GET");

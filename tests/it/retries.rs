@@ -1,18 +1,12 @@
 //! An endpoint fails, and the client does not hear of it; unless it is safer that it does.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{Request, Response};
 use serde_json::Value;
 
-use crate::support::{Edge, Gate, H2Origin, Message, Origin, Proxy, Wire, eventually, h2_body, ok};
-
-/// An address where nobody listens.
-fn dead() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
+use crate::support::{Edge, Gate, H2Origin, Message, Origin, Proxy, Wire, dead_address, eventually, h2_body, ok};
 
 /// Resets every connection after it has read the request.
 fn resetting() -> Origin {
@@ -38,7 +32,7 @@ fn post(proxy: &Proxy, fields: &str, body: &str) -> Message {
 #[test]
 fn a_dead_endpoint_is_passed_over_by_any_method() {
     let alive = answering("alive");
-    let proxy = Edge::to_first_of(&[dead(), alive.address]).start();
+    let proxy = Edge::to_first_of(&[dead_address(), alive.address]).start();
     assert_eq!(proxy.get("/").text(), "alive");
     assert_eq!(post(&proxy, "", "hello").text(), "alive");
     assert_eq!(alive.request(2).text(), "hello");

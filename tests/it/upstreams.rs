@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 
-use crate::support::{Edge, Gate, Origin, Proxy, eventually, ok};
+use crate::support::{Edge, Gate, Origin, Proxy, dead_address, eventually, ok};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -11,11 +11,6 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 fn in_front_of(endpoints: &str, keys: &str) -> Proxy {
     let toml = Edge::to("somebody").upstream(keys).toml();
     Proxy::start(&toml.replace("\"somebody\"", endpoints))
-}
-
-/// An address where nobody listens.
-fn dead_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 #[test]
@@ -34,13 +29,7 @@ fn requests_go_round_by_weight() {
 #[test]
 fn a_busy_endpoint_is_spared() {
     let gate = Gate::new();
-    let busy = Origin::scripted({
-        let gate = gate.clone();
-        move |visit| {
-            gate.wait();
-            visit.send(ok("busy"));
-        }
-    });
+    let busy = Origin::gated(&gate, ok("busy"));
     let idle = Origin::answering(ok("idle"));
     let proxy = in_front_of(&format!("\"{}\", \"{}\"", busy.address, idle.address), "");
     // Ask until chance sends one request to the busy endpoint; from then on the other one takes all.
@@ -49,8 +38,8 @@ fn a_busy_endpoint_is_spared() {
         let mut client = proxy.connect("web");
         client.send(GET);
         waiting.push(client);
-        eventually("it is with an origin", || busy.connections() + idle.requests().len() == waiting.len());
-        busy.connections() == 1
+        eventually("it is with an origin", || busy.visits() + idle.requests().len() == waiting.len());
+        busy.visits() == 1
     });
     let before = busy.connections();
     let mut client = proxy.connect("web");
@@ -115,17 +104,11 @@ fn an_endpoint_may_be_at_ipv6() {
 #[test]
 fn only_so_many_idle_connections_are_kept() {
     let gate = Gate::new();
-    let origin = Origin::scripted({
-        let gate = gate.clone();
-        move |visit| {
-            gate.wait();
-            visit.send(ok("x"));
-        }
-    });
+    let origin = Origin::gated(&gate, ok("x"));
     let proxy = Edge::to(origin.address).upstream("max_idle = 2").start();
     let mut clients: Vec<_> = (0..6).map(|_| proxy.connect("web")).collect();
     clients.iter_mut().for_each(|client| client.send(GET));
-    eventually("all are with the origin", || origin.connections() == 6);
+    eventually("all are with the origin", || origin.visits() == 6);
     gate.open();
     for client in &mut clients {
         assert_eq!(client.response("GET").text(), "x");
@@ -170,4 +153,25 @@ fn several_workers_share_the_work() {
     }
     assert_eq!(proxy.metric("tidegate_workers"), 4.0);
     assert_eq!(proxy.metric("tidegate_connections_open{listener=\"web\"}"), 64.0);
+}
+
+#[test]
+fn a_transfer_coding_that_nobody_knows() {
+    for (keys, status) in [("", 502), ("unknown_transfer_codings = true", 200)] {
+        let origin = Origin::scripted(|visit| {
+            visit.send("HTTP/1.1 200 OK\r\ntransfer-encoding: x-own\r\nconnection: keep-alive\r\n\r\nall of it");
+            visit.close();
+        });
+        let proxy = Edge::to(origin.address).upstream(keys).start();
+        for _ in 0..2 {
+            let response = proxy.get("/");
+            assert_eq!(response.status(), status, "{}", response.head);
+            if status == 200 {
+                assert_eq!(
+                    (response.text().as_str(), response.header("transfer-encoding")),
+                    ("all of it", Some("chunked"))
+                );
+            }
+        }
+    }
 }

@@ -1,9 +1,13 @@
 //! Connections that become something else.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 use http::{Method, Request};
 
-use crate::support::{Edge, Origin, Proxy, Visit, Wire, block_on, h2_connect, h2_ends, ok};
+use crate::support::frames::{END_STREAM, PREFACE, headers, pseudo, settings};
+use crate::support::{Edge, Gate, Origin, Proxy, Visit, Wire, block_on, h2_connect, h2_ends, ok};
 
 /// The RFC's own example key and what it must be answered with (RFC 6455 §1.3).
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -159,14 +163,81 @@ fn a_route_may_not_allow_it() {
     assert_eq!(origin.request(1).header("upgrade"), None);
 }
 
+const H2C: &str = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n\r\n";
+
 #[test]
 fn other_protocols_are_not_switched_to() {
     let origin = Origin::answering(ok("plain"));
     let proxy = Edge::to(origin.address).start();
-    let request = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n\r\n";
-    let response = proxy.connect("web").ask(request);
+    let response = proxy.connect("web").ask(H2C);
     assert_eq!((response.status(), response.text().as_str()), (200, "plain"));
     assert_eq!((origin.request(1).header("upgrade"), origin.request(1).header("http2-settings")), (None, None));
+}
+
+/// Behind a switch to HTTP/2 in clear text, requests would pass every rule unseen (h2c smuggling).
+#[test]
+fn h2c_opens_no_way_past_the_rules() {
+    let smuggled = [PREFACE, &settings(&[]), &headers(1, END_STREAM, pseudo("GET", "/smuggled"))].concat();
+    // One origin would switch, the other does not.
+    for (answer, status) in [
+        ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n".to_owned(), 502),
+        (ok("plain"), 200),
+    ] {
+        let (origin, keys) = (Origin::answering(answer), "upgrades = [\"websocket\", \"spdy/3\"]");
+        let proxy = Edge::to(origin.address).route(keys).start();
+        let mut client = proxy.connect("web");
+        client.send([H2C.as_bytes(), &smuggled].concat());
+        assert_eq!(client.response("GET").status(), status);
+        client.rest();
+        assert_eq!(proxy.get("/last").status(), status);
+        let seen: Vec<_> = origin.requests().iter().map(|request| request.head.to_lowercase()).collect();
+        assert!(seen.iter().all(|head| !head.contains("upgrade") && !head.contains("http2-settings")), "{seen:?}");
+        assert!(seen.iter().all(|head| !head.contains("pri *") && !head.contains("smuggled")), "{seen:?}");
+    }
+}
+
+/// What a client says behind its request belongs to the new protocol, which there is none of before the upstream's 101.
+#[test]
+fn not_an_octet_passes_before_the_switch() {
+    for answer in [101, 403] {
+        let (arrived, passed) = (Gate::new(), Arc::new(AtomicBool::new(false)));
+        let origin = Origin::scripted({
+            let (arrived, passed) = (arrived.clone(), Arc::clone(&passed));
+            move |visit| {
+                if !visit.request.first_line().contains("/ws") {
+                    return visit.send(ok("fine"));
+                }
+                arrived.wait();
+                visit.wire.stream.set_nonblocking(true).unwrap();
+                let early = visit.wire.stream.peek(&mut [0; 1]).is_ok();
+                visit.wire.stream.set_nonblocking(false).unwrap();
+                passed.store(early, Ordering::SeqCst);
+                if answer == 101 {
+                    return echo(visit);
+                }
+                visit.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
+                passed.fetch_or(!visit.wire.rest().is_empty(), Ordering::SeqCst);
+                visit.close();
+            }
+        });
+        let proxy = Edge::to(origin.address).more("[server]\nworkers = 1").start();
+        let mut client = proxy.connect("web");
+        client.send(upgrade("/ws") + "early");
+        // The one worker has had the octets on its hands once it has answered somebody who came after them.
+        for _ in 0..3 {
+            client.send("words");
+            assert_eq!(proxy.get("/").status(), 200);
+        }
+        arrived.open();
+        let response = client.response("GET");
+        assert_eq!(response.status(), answer);
+        if answer == 101 {
+            assert_eq!(client.exactly(20), b"earlywordswordswords");
+        } else {
+            client.rest();
+        }
+        assert!(!passed.load(Ordering::SeqCst), "octets of the client came before the {answer}");
+    }
 }
 
 #[test]

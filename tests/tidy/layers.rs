@@ -1,7 +1,7 @@
 //! Who may import whom: arrows only point right.
 //!
 //! ```text
-//! cli -> server -> reload, listener, admin, proxy -> snapshot -> routing, filter, cache, upstream, files -> tls -> wire
+//! cli -> server -> reload, listener, admin, proxy -> snapshot -> routing, edge, filter, cache, upstream, files -> tls -> wire
 //!     -> config -> observe -> http
 //! ```
 
@@ -14,7 +14,7 @@ const ROWS: &[&[&str]] = &[
     &["server"],
     &["reload", "listener", "admin", "proxy"],
     &["snapshot"],
-    &["routing", "filter", "cache", "upstream", "files"],
+    &["routing", "edge", "filter", "cache", "upstream", "files"],
     &["tls"],
     &["wire"],
     &["config"],

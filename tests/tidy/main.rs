@@ -7,6 +7,7 @@
 
 mod documents;
 mod layers;
+mod runbook;
 mod shape;
 mod source;
 mod words;

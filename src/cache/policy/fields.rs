@@ -1,12 +1,13 @@
 //! Which fields are stored, which leave the edge, and which go upstream to validate or to fill.
 
 use http::header::{
-    ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE,
+    ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, SET_COOKIE,
 };
 use http::{HeaderName, HeaderValue};
 
 use crate::http::Headers;
 
+use super::SetCookie;
 use super::request::is_condition;
 use super::tags::SURROGATE_KEY;
 use super::targeted;
@@ -15,9 +16,10 @@ use super::targeted;
 const BETWEEN_PROXIES: [HeaderName; 3] =
     [PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, HeaderName::from_static("proxy-authentication-info")];
 
-/// The fields of a response that are stored: not those between proxies.
-pub(super) fn to_store(headers: &Headers) -> Headers {
-    let stored = |name: &HeaderName| !BETWEEN_PROXIES.contains(name);
+/// The fields of a response that are stored: not those between proxies, and `Set-Cookie` only where the route says so.
+pub(super) fn to_store(headers: &Headers, cookies: SetCookie) -> Headers {
+    let for_one = |name: &HeaderName| *name == SET_COOKIE && cookies != SetCookie::Store;
+    let stored = |name: &HeaderName| !BETWEEN_PROXIES.contains(name) && !for_one(name);
     headers.iter().filter(|(name, _)| stored(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::Method;
 use http::header::{CONTENT_LOCATION, LOCATION};
 
-use crate::http::{Scheme, Target, Text, authority, path};
+use crate::http::path::{self, PathPolicy};
+use crate::http::{Scheme, Target, Text, authority};
 
 use super::{RequestView, ResponseView, tags};
 
@@ -17,6 +18,8 @@ pub struct Address {
     pub authority: Text,
     /// Path and query.
     pub target: Target,
+    /// By which policy its path was made clean, and that of what is found from it.
+    pub paths: PathPolicy,
 }
 
 /// What is to be made invalid: every variant stored for these addresses, on every route.
@@ -53,24 +56,47 @@ pub fn invalidated_by(asked: &RequestView<'_>, response: &ResponseView<'_>) -> I
 }
 
 /// Whether the method is registered as safe; of what is unknown, the worst is assumed.
-fn is_safe(method: &Method) -> bool {
+pub fn is_safe(method: &Method) -> bool {
     matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PROPFIND" | "REPORT" | "SEARCH" | "QUERY")
 }
 
 impl Address {
     /// Of a request (§2: the target URI).
     pub fn of(asked: &RequestView<'_>) -> Self {
-        Self { scheme: asked.scheme, authority: shortest(asked.authority, asked.scheme), target: asked.target.clone() }
+        let (scheme, paths) = (asked.scheme, asked.paths);
+        Self { scheme, authority: shortest(asked.authority, scheme), target: asked.target.clone(), paths }
+    }
+
+    /// An absolute URL of `http` or `https`, brought to the form in which requests are known; `None` where it is none.
+    pub fn parse(url: &str, paths: PathPolicy) -> Option<Self> {
+        let (scheme, rest) = scheme_of(url.split('#').next().unwrap_or_default())?;
+        rest.strip_prefix("//").and_then(|rest| Self::absolute(scheme?, rest, paths))
+    }
+
+    /// The same by each of several policies, each address once; the first policy's first. Empty where it is no URL to any of them.
+    pub fn by_all(url: &str, policies: &[PathPolicy]) -> Vec<Self> {
+        let mut found: Vec<Self> = Vec::new();
+        for address in policies.iter().filter_map(|paths| Self::parse(url, *paths)) {
+            if !found.iter().any(|known| known.target == address.target) {
+                found.push(address);
+            }
+        }
+        found
+    }
+
+    /// The URL.
+    pub fn url(&self) -> String {
+        format!("{}://{}{}", self.scheme.as_str(), self.authority, self.target.as_str())
     }
 
     /// What a reference means here (RFC 3986 §5.2), without its fragment; `None` where it is no `http` address that could be asked for.
     pub fn resolve(&self, reference: &str) -> Option<Self> {
         let reference = reference.split('#').next().unwrap_or_default();
-        if let Some((scheme, rest)) = scheme_of(reference) {
-            return rest.strip_prefix("//").and_then(|rest| Self::absolute(scheme?, rest));
+        if scheme_of(reference).is_some() {
+            return Self::parse(reference, self.paths);
         }
         if let Some(rest) = reference.strip_prefix("//") {
-            return Self::absolute(self.scheme, rest);
+            return Self::absolute(self.scheme, rest, self.paths);
         }
         let path = self.target.path();
         let target = match reference.as_bytes().first() {
@@ -80,16 +106,17 @@ impl Address {
             // A relative path stands beside the last segment.
             Some(_) => format!("{}/{reference}", &path[..path.rfind('/')?]),
         };
-        Some(Self { target: clean(target)?, ..self.clone() })
+        Some(Self { target: clean(target, self.paths)?, ..self.clone() })
     }
 
     /// From what follows `http://`.
-    fn absolute(scheme: Scheme, rest: &str) -> Option<Self> {
+    fn absolute(scheme: Scheme, rest: &str, paths: PathPolicy) -> Option<Self> {
         let host_end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (host, target) = rest.split_at(host_end);
         let host = authority::clean(Text::visible(Bytes::copy_from_slice(host.as_bytes()))?)?;
         let slash = if target.starts_with('/') { "" } else { "/" };
-        Some(Self { scheme, authority: shortest(host.as_str(), scheme), target: clean(format!("{slash}{target}"))? })
+        let target = clean(format!("{slash}{target}"), paths)?;
+        Some(Self { scheme, authority: shortest(host.as_str(), scheme), target, paths })
     }
 
     /// Whether both have the same scheme, host and port (RFC 9110 §4.3.1).
@@ -105,8 +132,8 @@ fn shortest(authority: &str, scheme: Scheme) -> Text {
 }
 
 /// The path as the front of the program makes it, so that it is the path of a key.
-fn clean(target: String) -> Option<Target> {
-    path::clean(Target::parse(Text::visible(target.into())?)?).ok()
+fn clean(target: String, paths: PathPolicy) -> Option<Target> {
+    path::clean(Target::parse(Text::visible(target.into())?)?, paths).ok()
 }
 
 /// The scheme of a reference and what follows its colon; the inner `None` is one that is not ours.
@@ -125,10 +152,6 @@ mod tests {
     use super::*;
     use crate::cache::policy::tests::{Ask, headers};
     use http::StatusCode;
-
-    fn text(address: &Address) -> String {
-        format!("{}://{}{}", address.scheme.as_str(), address.authority, address.target.as_str())
-    }
 
     #[test]
     fn references() {
@@ -154,15 +177,32 @@ mod tests {
             ("/a b", None),
             ("/a:b", Some("http://example.org/a:b")),
         ] {
-            assert_eq!(here.resolve(reference).as_ref().map(text).as_deref(), want, "{reference}");
+            assert_eq!(here.resolve(reference).as_ref().map(Address::url).as_deref(), want, "{reference}");
         }
+    }
+
+    #[test]
+    fn references_are_made_clean_like_requests() {
+        let merge = PathPolicy { merge_slashes: true, ..PathPolicy::default() };
+        let ask = Ask::new(Method::POST, "/a/b", headers(&[]));
+        let here = Address::of(&RequestView { paths: merge, ..ask.view() });
+        for (reference, want) in [("/c//d", "/c/d"), ("c//../d", "/a/d"), ("http://example.org//c//d", "/c/d")] {
+            assert_eq!(here.resolve(reference).map(|found| found.target.as_str().to_owned()).as_deref(), Some(want));
+        }
+        let both = Address::by_all("http://example.org/c//d", &[PathPolicy::default(), merge]);
+        assert_eq!(
+            both.iter().map(Address::url).collect::<Vec<_>>(),
+            ["http://example.org/c//d", "http://example.org/c/d"]
+        );
+        assert_eq!(Address::by_all("http://example.org/c", &[PathPolicy::default(), merge]).len(), 1);
+        assert!(Address::by_all("no URL", &[merge]).is_empty());
     }
 
     fn invalid(method: &str, status: u16, fields: &[(&str, &str)]) -> Vec<String> {
         let ask = Ask::new(Method::from_bytes(method.as_bytes()).unwrap(), "/a", headers(&[]));
         let fields = headers(fields);
         let response = ResponseView { status: StatusCode::from_u16(status).unwrap(), headers: &fields };
-        invalidated_by(&ask.view(), &response).addresses.iter().map(text).collect()
+        invalidated_by(&ask.view(), &response).addresses.iter().map(Address::url).collect()
     }
 
     #[test]

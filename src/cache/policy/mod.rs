@@ -7,7 +7,8 @@
 //! 3. [`conditions`]: the preconditions that validate it; [`prepare_fill`] makes a request that fetches the whole.
 //! 4. [`may_store`]: whether a response is stored and on which [`Terms`]; [`on_validated`], [`on_head`]: what 304 and HEAD change.
 //! 5. [`on_failure`]: whether a stale response stands in for an upstream that failed.
-//! 6. [`invalidated_by`]: what an unsafe request makes invalid (§4.4).
+//! 6. [`may_store_part`], [`is_same`]: parts of a response, and which belong together.
+//! 7. [`invalidated_by`]: what an unsafe request makes invalid (§4.4).
 //!
 //! Nothing here reads a clock. What a hit needs was computed when the response was stored, so a hit parses no field of it.
 
@@ -16,6 +17,7 @@ mod fields;
 mod freshness;
 mod invalidate;
 mod options;
+mod partial;
 mod reason;
 mod request;
 mod reuse;
@@ -33,8 +35,9 @@ pub(in crate::cache) mod tests;
 pub use directives::{RequestDirectives, ResponseDirectives, Seconds};
 pub use fields::{Conditions, conditions, leaves_the_edge, prepare_fill};
 pub use freshness::{DAY, HOUR, MINUTE, Millis, SECOND, Times, seconds};
-pub use invalidate::{Address, Invalidation, invalidated_by};
-pub use options::{Heuristic, Options};
+pub use invalidate::{Address, Invalidation, invalidated_by, is_safe};
+pub use options::{Heuristic, Options, Ranges, SetCookie};
+pub use partial::{Part, combined, is_same, may_store_part, strong_validator};
 pub use reason::{Bypass, Forward, NotStored};
 pub use request::{Lookup, RequestVerdict, request};
 pub use reuse::{Failure, Hit, on_failure, on_hit};

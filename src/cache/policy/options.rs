@@ -1,6 +1,7 @@
 //! What a route may decide about the cache, compiled.
 
 use super::{DAY, HOUR, Millis};
+pub use crate::config::model::{Ranges, SetCookie};
 
 /// The cache policy of a route. The default stores what the origin says may be stored, for as long as it says, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,11 +24,14 @@ pub struct Options {
     pub targeted: bool,
     /// Whether `Cache-Control` of the client counts (§5.2.1). Without, a client can neither force a fetch nor ask for what is stale.
     pub client_directives: bool,
-    /// Whether a response with `Set-Cookie` may be stored, the cookie with it. Only for origins whose cookies are the same for all.
-    pub store_set_cookie: bool,
+    /// What becomes of a response with `Set-Cookie`; by default it is not stored. To store the field is only for origins whose cookies are
+    /// the same for all.
+    pub set_cookie: SetCookie,
     /// Whether a stored response of which `Content-Language` is what the client wants most is used although the rest of its
     /// `Accept-Language` differs.
     pub match_language: bool,
+    /// What is asked of the upstream where a client asks for a part and nothing is stored.
+    pub ranges: Ranges,
     /// Octets of body above which a response streams through and is not stored.
     pub max_object: u64,
 }
@@ -60,8 +64,9 @@ impl Default for Options {
             max_stale_if_error: DAY,
             targeted: true,
             client_directives: true,
-            store_set_cookie: false,
+            set_cookie: SetCookie::Refuse,
             match_language: false,
+            ranges: Ranges::Whole,
             max_object: 8 << 20,
         }
     }

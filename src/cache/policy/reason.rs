@@ -13,11 +13,14 @@ pub enum Bypass {
     RequestNoStore,
     /// A field asks the origin to treat the request as one of another method.
     MethodOverride,
+    /// A field asks the origin to treat the request as one for another address.
+    UrlOverride,
 }
 
 impl Bypass {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Method, Self::Body, Self::Upgrade, Self::RequestNoStore, Self::MethodOverride];
+    pub const ALL: &[Self] =
+        &[Self::Method, Self::Body, Self::Upgrade, Self::RequestNoStore, Self::MethodOverride, Self::UrlOverride];
 
     /// The word for it.
     pub const fn label(self) -> &'static str {
@@ -27,6 +30,7 @@ impl Bypass {
             Self::Upgrade => "upgrade",
             Self::RequestNoStore => "request_no_store",
             Self::MethodOverride => "method_override",
+            Self::UrlOverride => "url_override",
         }
     }
 
@@ -35,7 +39,7 @@ impl Bypass {
         match self {
             Self::Method => "method",
             Self::RequestNoStore => "request",
-            Self::Body | Self::Upgrade | Self::MethodOverride => "bypass",
+            Self::Body | Self::Upgrade | Self::MethodOverride | Self::UrlOverride => "bypass",
         }
     }
 }
@@ -118,9 +122,9 @@ pub enum NotStored {
     Request,
     /// `no-store` of the client.
     RequestNoStore,
-    /// A status that is not final, or 304.
+    /// A status that is not final, 304, or an answer to a field that is no part of the key (412, 416, 417, 431).
     Status,
-    /// 206: only a part.
+    /// 206 that is no part which could be stored: to a request for the whole, of several parts, or of a length that nobody knows.
     Partial,
     /// `must-understand` with a status that this cache does not know (§5.2.2.3).
     NotUnderstood,
@@ -192,5 +196,31 @@ impl NotStored {
     /// Whether the reason lies in the one request alone, so that what is stored for all stays as it is.
     pub const fn is_of_request(self) -> bool {
         matches!(self, Self::Method | Self::Request | Self::RequestNoStore | Self::Authorization)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::metrics::CACHE_REASONS;
+
+    /// What the metrics have a place for, on each route: all reasons of a miss, of a validation, of what is served stale and of a bypass.
+    #[test]
+    fn the_metrics_have_a_place_for_every_reason() {
+        const STALE: usize = 3;
+        const OTHERS: usize = 2;
+        let misses = Forward::ALL.len() + NotStored::ALL.len();
+        assert!(misses + Forward::ALL.len() + Bypass::ALL.len() + STALE + OTHERS <= CACHE_REASONS);
+    }
+
+    #[test]
+    fn no_word_stands_for_two_reasons_of_one_kind() {
+        let all = |words: Vec<&'static str>| {
+            let set: std::collections::HashSet<_> = words.iter().collect();
+            assert_eq!(set.len(), words.len(), "{words:?}");
+        };
+        all(Forward::ALL.iter().map(|why| why.label()).collect());
+        all(NotStored::ALL.iter().map(|why| why.label()).collect());
+        all(Bypass::ALL.iter().map(|why| why.label()).collect());
     }
 }

@@ -38,6 +38,13 @@ const METHOD_OVERRIDES: [HeaderName; 3] = [
     HeaderName::from_static("x-method-override"),
 ];
 
+/// Fields by which a request asks some origins to be taken for one for another address, which is not the one in the key.
+const URL_OVERRIDES: [HeaderName; 3] = [
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-rewrite-url"),
+    HeaderName::from_static("x-http-host-override"),
+];
+
 /// Looks at a request once.
 pub fn request(view: &RequestView<'_>, options: &Options) -> RequestVerdict {
     let head = view.method == Method::HEAD;
@@ -50,7 +57,7 @@ pub fn request(view: &RequestView<'_>, options: &Options) -> RequestVerdict {
     if view.upgrades {
         return RequestVerdict::Bypass(Bypass::Upgrade);
     }
-    let mut lookup = Lookup { head, ..Lookup::default() };
+    let mut lookup = Lookup { head, authorized: view.authenticated, ..Lookup::default() };
     for (name, value) in view.headers.iter() {
         if name == CACHE_CONTROL {
             if options.client_directives {
@@ -64,6 +71,8 @@ pub fn request(view: &RequestView<'_>, options: &Options) -> RequestVerdict {
             lookup.authorized = true;
         } else if METHOD_OVERRIDES.contains(name) {
             return RequestVerdict::Bypass(Bypass::MethodOverride);
+        } else if URL_OVERRIDES.contains(name) {
+            return RequestVerdict::Bypass(Bypass::UrlOverride);
         }
     }
     if lookup.directives.no_store {
@@ -104,6 +113,7 @@ mod tests {
             ),
             (Method::GET, &[("cache-control", "no-store")], RequestVerdict::Bypass(Bypass::RequestNoStore)),
             (Method::GET, &[("x-http-method-override", "DELETE")], RequestVerdict::Bypass(Bypass::MethodOverride)),
+            (Method::GET, &[("x-original-url", "/admin")], RequestVerdict::Bypass(Bypass::UrlOverride)),
             (Method::POST, &[], RequestVerdict::Bypass(Bypass::Method)),
             (Method::OPTIONS, &[], RequestVerdict::Bypass(Bypass::Method)),
         ] {

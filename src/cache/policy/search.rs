@@ -41,7 +41,10 @@ impl SearchVariance {
             Some(Member::Inner(items, _)) if all => Some(texts(items)?),
             Some(_) => return None,
         };
-        let variance = Self { listed: except.unwrap_or(without), only_listed: all, ordered };
+        let mut listed = except.unwrap_or(without);
+        listed.sort();
+        listed.dedup();
+        let variance = Self { listed, only_listed: all, ordered };
         (variance.only_listed || !variance.ordered || !variance.listed.is_empty()).then_some(variance)
     }
 
@@ -59,6 +62,22 @@ impl SearchVariance {
             key.push(b'=');
             encode(value, key);
         }
+    }
+
+    /// Appends the rule itself, in a form in which two rules are the same where they mean the same.
+    pub fn write_rule(&self, key: &mut Vec<u8>) {
+        key.push(if self.only_listed { b'+' } else { b'-' });
+        key.push(if self.ordered { b'o' } else { b's' });
+        for name in &self.listed {
+            encode(name.as_bytes(), key);
+            key.push(b',');
+        }
+        key.push(b'?');
+    }
+
+    /// Octets of memory that it takes.
+    pub fn weight(&self) -> usize {
+        size_of::<Self>() + self.listed.iter().map(|name| name.len() + size_of::<Box<str>>()).sum::<usize>()
     }
 
     fn counts(&self, name: &[u8]) -> bool {
@@ -156,5 +175,45 @@ mod tests {
             assert_eq!(form(field, query).as_deref(), want, "{field} {query}");
         }
         assert_eq!(SearchVariance::of(&Headers::new()), None);
+    }
+
+    /// The draft's own words: both are parsed, what does not count goes, the rest is sorted by name where order is nothing, and compared.
+    fn alike(field: &[&str], wildcard: bool, sorted: bool, one: &str, other: &str) -> bool {
+        let read = |query: &str| {
+            let mut found: Vec<(String, String)> = Vec::new();
+            for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                let text = |text: &str| text.replace('+', " ").replace("%20", " ").replace("%61", "a");
+                if field.contains(&text(name).as_str()) == wildcard {
+                    found.push((text(name), text(value)));
+                }
+            }
+            if sorted {
+                found.sort_by(|one, other| one.0.cmp(&other.0));
+            }
+            found
+        };
+        read(one) == read(other)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn two_queries_have_one_form_where_they_mean_the_same(
+            listed in proptest::sample::subsequence(vec!["a", "b", "a b", ""], 0..4),
+            wildcard: bool,
+            sorted: bool,
+            one in "(a|b|a\\+b|a%20b|%61|)(=|=1|=%61|=a|)(&(a|b|c|%61)(=1|=2|)){0,3}",
+            other in "(a|b|a\\+b|a%20b|%61|)(=|=1|=%61|=a|)(&(a|b|c|%61)(=1|=2|)){0,3}",
+        ) {
+            let names = listed.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(" ");
+            let params = if wildcard { format!("params, except=({names})") } else { format!("params=({names})") };
+            let field = if sorted { format!("{params}, key-order") } else { params };
+            let forms = (form(&field, &one), form(&field, &other));
+            if let (Some(first), Some(second)) = forms {
+                proptest::prop_assert_eq!(first == second, alike(&listed, wildcard, sorted, &one, &other));
+            } else {
+                proptest::prop_assert!(!wildcard && !sorted && listed.is_empty());
+            }
+        }
     }
 }

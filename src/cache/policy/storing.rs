@@ -9,7 +9,7 @@ use crate::http::Headers;
 use super::invalidate::Address;
 use super::{
     Bypass, Lookup, Millis, NotStored, Options, RequestVerdict, RequestView, ResponseDirectives, ResponseView, Rules,
-    SECOND, SearchVariance, Tags, Terms, Times, fields, freshness, request, targeted,
+    SECOND, SearchVariance, SetCookie, Tags, Terms, Times, fields, freshness, request, targeted,
 };
 
 /// A response that may be stored; what it is stored with.
@@ -41,6 +41,8 @@ pub fn may_store(
     let status = response.status.as_u16();
     match status {
         206 => return Err(NotStored::Partial),
+        // Answers to what is no part of the key: preconditions, a range, an expectation, the size of a request's fields.
+        412 | 416 | 417 | 431 => return Err(NotStored::Status),
         200..=303 | 305..=999 => {}
         _ => return Err(NotStored::Status),
     }
@@ -62,7 +64,7 @@ pub fn may_store(
     }
     Ok(Storable {
         terms,
-        headers: fields::to_store(response.headers),
+        headers: fields::to_store(response.headers, options.set_cookie),
         vary,
         tags: Tags::of(response.headers),
         search: SearchVariance::of(response.headers),
@@ -94,7 +96,7 @@ const fn bypassed(why: Bypass) -> NotStored {
     match why {
         Bypass::Method => NotStored::Method,
         Bypass::RequestNoStore => NotStored::RequestNoStore,
-        Bypass::Body | Bypass::Upgrade | Bypass::MethodOverride => NotStored::Request,
+        Bypass::Body | Bypass::Upgrade | Bypass::MethodOverride | Bypass::UrlOverride => NotStored::Request,
     }
 }
 
@@ -131,7 +133,7 @@ fn permitted(
     if lookup.authorized && !for_all {
         return Err(NotStored::Authorization);
     }
-    if response.headers.contains(&SET_COOKIE) && !options.store_set_cookie {
+    if response.headers.contains(&SET_COOKIE) && options.set_cookie == SetCookie::Refuse {
         return Err(NotStored::SetCookie);
     }
     Ok(())

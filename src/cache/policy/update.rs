@@ -91,7 +91,7 @@ fn store_again(
 }
 
 /// The stored fields, each replaced by all of that name in the answer (§3.2). `Age` is the answer's, or gone: it was of another journey.
-fn updated(stored: &Headers, answer: &Headers) -> Headers {
+pub(super) fn updated(stored: &Headers, answer: &Headers) -> Headers {
     let replaced =
         |name: &HeaderName| answer.contains(name) && !OF_THE_BODY.contains(name) || *name == http::header::AGE;
     let copy = |(name, value): (&HeaderName, &HeaderValue)| (name.clone(), value.clone());

@@ -2,7 +2,9 @@
 
 use http::{Method, StatusCode};
 
-use crate::http::{Headers, Request, Scheme, Target};
+use crate::http::path::PathPolicy;
+use crate::http::sanitize::CleanRequest;
+use crate::http::{Headers, Scheme, Target};
 
 use super::Terms;
 
@@ -17,25 +19,32 @@ pub struct RequestView<'a> {
     pub authority: &'a str,
     /// Path and query.
     pub target: &'a Target,
+    /// By which policy the path was made clean.
+    pub paths: PathPolicy,
     /// Fields.
     pub headers: &'a Headers,
     /// Whether there is a body. A `GET` with one is never answered from the cache nor stored: its body is no part of the key.
     pub has_body: bool,
     /// Whether the client asks for another protocol; then the cache stays out of it.
     pub upgrades: bool,
+    /// Whether the client was let in by its credentials: as good as `Authorization` (§3.5), whatever carried them.
+    pub authenticated: bool,
 }
 
 impl<'a> RequestView<'a> {
     /// Of a request.
-    pub fn of(request: &'a Request) -> Self {
+    pub fn of(clean: &'a CleanRequest) -> Self {
+        let request = clean.request();
         Self {
             method: &request.method,
             scheme: request.scheme,
             authority: request.authority.as_str(),
             target: &request.target,
+            paths: clean.paths(),
             headers: &request.headers,
             has_body: !request.body.is_empty(),
             upgrades: request.upgrade.is_some(),
+            authenticated: false,
         }
     }
 }

@@ -23,6 +23,9 @@ pub enum ActionReport {
         /// `split_on`; absent: by chance.
         #[serde(skip_serializing_if = "Option::is_none")]
         sticky: Option<String>,
+        /// `split_cookie`: the cookie in which clients keep their places.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cookie: Option<String>,
         /// Where this very request goes, as far as that can be told.
         #[serde(skip_serializing_if = "Option::is_none")]
         takes: Option<String>,
@@ -78,8 +81,11 @@ pub struct UpstreamReport {
     pub tls: bool,
     /// Balance.
     pub balance: &'static str,
-    /// Endpoints.
+    /// Endpoints, as the config lists them.
     pub endpoints: Vec<EndpointReport>,
+    /// The file that lists more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoints_file: Option<String>,
     /// Its timeouts, by key.
     pub timeouts: Vec<Step>,
 }
@@ -148,11 +154,14 @@ impl Scene<'_> {
             target: self.request.target().path(),
             headers: self.request.headers(),
         };
-        // Where chance plays no part, the lowest and the highest number lead to the same arm.
+        // Where chance plays no part, the lowest and the highest number lead to the same arm, and nobody is given a place.
         let [low, high] = [0, u64::MAX].map(|random| compiled.choose(&source, random));
-        let takes = low.filter(|_| low == high).map(|place| self.model.upstreams[place].name.to_string());
+        let takes = low.filter(|way| low == high && way.newcomer.is_none());
+        let takes = takes.map(|way| self.model.upstreams[way.upstream].name.to_string());
+        let cookie = split.cookie.as_ref().map(|cookie| cookie.name.clone());
         ActionReport::Split {
             sticky: split.sticky.as_ref().map(words::hash_on),
+            cookie,
             takes,
             arms: split.arms.iter().map(arm).collect(),
         }
@@ -175,14 +184,20 @@ impl Scene<'_> {
             response_headers,
             preserve_host,
             timeout,
+            deadline_header,
+            hedge,
+            mirror,
+            inject,
             max_body,
             upgrades,
             max_requests,
+            priority,
             codings: model::Codings { compress, decompress_request, decompress_response },
             cache,
+            edge,
         } = &route.policies;
+        let mut steps = self.edge(edge);
         let forwards = matches!(route.action, Action::Upstream(_) | Action::Split(_));
-        let mut steps = Vec::new();
         let mut step = |when: bool, key, text: String| {
             if when {
                 steps.push(Step { key, text });
@@ -200,8 +215,15 @@ impl Scene<'_> {
         step(forwards, "preserve_host", format!("{preserve_host}: the upstream sees Host: {host}"));
         step(forwards && !upgrades.is_empty(), "upgrades", upgrades.join(", "));
         step(true, "timeout", format!("{} for the whole exchange", words::duration(*timeout)));
+        step(forwards && deadline_header.is_some(), "deadline_header", words::deadline(deadline_header.as_ref()));
+        step(forwards && hedge.is_some(), "hedge", words::hedge(hedge.as_ref(), self.request.method()));
+        let mirror = mirror.as_ref().map(|mirror| words::mirror(mirror, &self.model.upstreams[mirror.upstream].name));
+        step(forwards && mirror.is_some(), "mirror", mirror.unwrap_or_default());
+        let inject = inject.as_ref().map(|inject| words::inject(inject, self.request.headers()));
+        step(inject.is_some(), "inject", inject.unwrap_or_default());
         step(true, "max_body", words::limit(*max_body));
         step(forwards && cache.is_some(), "cache", "what the origin allows to be stored".to_owned());
+        step(*priority != model::Priority::Normal, "priority", words::priority(*priority).to_owned());
         step(*max_requests > 0, "max_requests", format!("{max_requests} at the same time"));
         step(
             compress.is_some(),
@@ -220,6 +242,14 @@ impl Scene<'_> {
             "gzip, br and zstd, for clients that do not take it".to_owned(),
         );
         steps
+    }
+
+    /// Path and query that an upstream is asked for.
+    pub(super) fn target(&self, route: &Route) -> Option<String> {
+        let forwards = matches!(route.action, Action::Upstream(_) | Action::Split(_));
+        let target = self.request.target();
+        let new = Rewrite::compile(&route.policies).and_then(|rewrite| rewrite.target(target));
+        forwards.then(|| new.as_ref().unwrap_or(target).as_str().to_owned())
     }
 
     /// What this client would be sent.
@@ -291,6 +321,7 @@ fn upstream(upstream: &Upstream) -> UpstreamReport {
         tls: upstream.tls.is_some(),
         balance: upstream.balance.label(),
         endpoints: upstream.endpoints.iter().map(endpoint).collect(),
+        endpoints_file: upstream.discovery.file.as_ref().map(|file| file.display().to_string()),
         timeouts: timeouts.map(|(key, timeout)| Step { key, text: words::duration(timeout) }).into(),
     }
 }

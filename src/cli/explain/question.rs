@@ -69,6 +69,26 @@ pub(super) struct Asked {
 }
 
 impl Question {
+    /// As the admin address is asked.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub fn of(parameters: &[(String, String)]) -> Result<Self, String> {
+        let (url, fields) = (String::new(), Vec::new());
+        let mut question = Self { method: Method::GET, url, fields, client: None, listener: None };
+        for (name, value) in parameters {
+            match name.as_str() {
+                "url" => question.url.clone_from(value),
+                "method" => question.method = value.parse().map_err(|_| format!("{value:?} is no method"))?,
+                "header" => question.fields.push(crate::cli::args::field(value)?),
+                "client" => question.client = Some(value.parse().map_err(|_| format!("{value:?} is no address"))?),
+                "listener" => question.listener = Some(value.clone()),
+                _ => return Err(format!("{name:?} is none of url, method, header, client, listener")),
+            }
+        }
+        if question.url.is_empty() { Err("url is missing".to_owned()) } else { Ok(question) }
+    }
+
     /// The parts of the URL.
     pub(super) fn asked(&self, model: &Model) -> Result<Asked, Unasked> {
         let wrong = || Unasked::Url(self.url.clone());

@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use super::action::{self, ActionReport, Step};
 use super::question::Asked;
-use super::{Question, Unasked, words};
+use super::{Question, Unasked};
 use crate::config::model::{Listener, Model, PathMatch, Place, Route};
 use crate::filter::{FilterError, Redirect, Values};
+use crate::http::normal::normal;
 use crate::http::sanitize::{self, CleanRequest, Limits};
 use crate::http::{Scheme, authority};
 use crate::routing::{Explanation, Lookup, Router, explain};
@@ -47,8 +48,20 @@ pub struct RequestReport {
 pub struct Outcome {
     /// By which it may arrive.
     pub listeners: Vec<ListenerReport>,
+    /// The path as it is understood; absent where it is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathReport>,
     /// What happens.
     pub decision: Decision,
+}
+
+/// A path after the listener's policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PathReport {
+    /// As routes, caches and upstreams are given it.
+    pub clean: String,
+    /// Its normal form, in which routes and rewrites compare it.
+    pub compared: String,
 }
 
 /// A listener.
@@ -100,6 +113,9 @@ pub struct RouteReport {
     pub because: Vec<String>,
     /// What it does.
     pub action: ActionReport,
+    /// Path and query that an upstream is asked for; absent where none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// What each policy does.
     pub policies: Vec<Step>,
     /// Who came near.
@@ -147,10 +163,10 @@ impl Report {
                 address: listener.address.to_string(),
                 tls: listener.tls.is_some(),
             };
-            let decision = Desk { model, router: &router, question, asked: &asked }.decide(place);
-            match outcomes.iter_mut().find(|outcome| outcome.decision == decision) {
+            let (path, decision) = Desk { model, router: &router, question, asked: &asked }.decide(place);
+            match outcomes.iter_mut().find(|outcome| outcome.path == path && outcome.decision == decision) {
                 Some(same) => same.listeners.push(shown),
-                None => outcomes.push(Outcome { listeners: vec![shown], decision }),
+                None => outcomes.push(Outcome { listeners: vec![shown], path, decision }),
             }
         }
         Ok(Self { request: request_report(question, &asked), remark, outcomes })
@@ -185,16 +201,23 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    fn decide(&self, listener: usize) -> Decision {
-        let request =
-            match sanitize::request(self.question.request(self.asked), limits(&self.model.listeners[listener])) {
-                Ok(request) => request,
-                Err(refused) => {
-                    let refusal = refused.refusal;
-                    return Decision::Refused { status: refusal.status().as_u16(), reason: refusal.label() };
-                }
-            };
-        if let Some(decision) = self.redirect_to_https(listener, &request) {
+    fn decide(&self, place: usize) -> (Option<PathReport>, Decision) {
+        let listener = &self.model.listeners[place];
+        match sanitize::request(self.question.request(self.asked), limits(listener), listener.paths) {
+            Ok(request) => {
+                let (clean, mut room) = (request.target().path().to_owned(), String::new());
+                let compared = normal(&clean, &mut room).to_owned();
+                (Some(PathReport { clean, compared }), self.route(place, &request))
+            }
+            Err(refused) => {
+                let (status, reason) = (refused.refusal.status().as_u16(), refused.refusal.label());
+                (None, Decision::Refused { status, reason })
+            }
+        }
+    }
+
+    fn route(&self, listener: usize, request: &CleanRequest) -> Decision {
+        if let Some(decision) = self.redirect_to_https(listener, request) {
             return decision;
         }
         let lookup = Lookup {
@@ -212,12 +235,13 @@ impl Desk<'_> {
             None => Decision::NoRoute { lost, far },
             Some(winner) => {
                 let route = &self.model.routes[winner.place()];
-                let scene = action::Scene { model: self.model, question: self.question, request: &request };
+                let scene = action::Scene { model: self.model, question: self.question, request };
                 Decision::Route(Box::new(RouteReport {
                     name: route.name.to_string(),
                     place: place(&route.place),
                     because,
                     action: scene.action(route),
+                    target: scene.target(route),
                     policies: scene.policies(route),
                     lost,
                     far,
@@ -288,8 +312,9 @@ fn asks(route: &Route) -> String {
         PathMatch::Regex(regex) => format!("~{regex}"),
     };
     let mut words = vec![methods.join(","), hosts.join(","), path];
-    words.extend(route.headers.iter().map(|(name, value)| format!("{name}: {}", words::wanted(value))));
-    words.extend(route.query.iter().map(|(name, value)| format!("?{name}={}", words::wanted(value))));
+    words.extend(route.headers.iter().map(|(name, value)| format!("{name}: {}", value.shown())));
+    words.extend(route.cookies.iter().map(|(name, value)| format!("cookie {name}={}", value.shown())));
+    words.extend(route.query.iter().map(|(name, value)| format!("?{name}={}", value.shown())));
     words.retain(|word| !word.is_empty());
     words.join(" ")
 }

@@ -127,6 +127,52 @@ fn a_sticky_split_says_where_this_request_goes() {
     assert!(with.contains("sticky by cookie:session, this request goes to api\n"), "{with}");
 }
 
+/// The routes of a release, behind those of the others.
+const RELEASE: &str = r#"
+[[routes]]
+name = "beta"
+hosts = ["new.example.net"]
+cookies = { beta = "1", old = { present = false } }
+upstream = "next"
+
+[[routes]]
+name = "new"
+hosts = ["new.example.net"]
+split = [{ upstream = "api", weight = 95 }, { upstream = "next", weight = 5 }]
+split_cookie = "cohort"
+mirror = { upstream = "next", share = "0.5%" }
+inject = { delay = { time = "200ms", share = "10%" }, abort = { share = "1%" }, headers = { x-chaos = "on" } }
+"#;
+
+#[test]
+fn a_release_says_who_goes_where_and_what_goes_wrong() {
+    let config = format!("{CONFIG}{RELEASE}");
+    let loaded = config::parse("tidegate.toml", &config, &|_| None).unwrap_or_else(|problems| panic!("{problems}"));
+    let ask = |fields: &[(&'static str, &'static str)]| {
+        let mut question = question("GET", "https://new.example.net/");
+        let field = |(name, value): &(&'static str, &'static str)| {
+            (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+        };
+        question.fields = fields.iter().map(field).collect();
+        explain(&loaded.model, &question, Style::Text { colour: false }).expect("a question").text
+    };
+    let plain = ask(&[]);
+    for expected in [
+        "by the place in the cookie cohort\n",
+        "mirror             0.5% of the requests with 64KiB of body at most, to next; 100 at the same time, each 10s at most\n",
+        "inject             not this request: x-chaos is not on; of the others 10% wait 200ms, 1% get 503\n",
+        "cookie beta is missing, it must be 1\n",
+    ] {
+        assert!(plain.contains(expected), "{expected}{plain}");
+    }
+    let chaos = ask(&[("x-chaos", "on"), ("cookie", "cohort=7; beta=1; old=1")]);
+    assert!(chaos.contains("by the place in the cookie cohort, this request goes to api\n"), "{chaos}");
+    assert!(chaos.contains("inject             10% wait 200ms, 1% get 503\n"), "{chaos}");
+    assert!(chaos.contains("cookie old is 1, it must not be there\n"), "{chaos}");
+    let beta = ask(&[("cookie", "beta=1")]);
+    assert!(beta.contains("cookie beta is 1\n") && beta.contains("cookie old is not there\n"), "{beta}");
+}
+
 #[test]
 fn what_answers_by_itself() {
     let old = text(&question("GET", "https://old.example.com/x?y"));

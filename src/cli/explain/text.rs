@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::action::{ActionReport, Step, UpstreamReport};
-use super::report::{Decision, ListenerReport, LostReport, Report, RequestReport, RouteReport};
+use super::report::{Decision, ListenerReport, LostReport, PathReport, Report, RequestReport, RouteReport};
 
 /// Width of the column of keys.
 const KEYS: usize = 18;
@@ -21,6 +21,7 @@ pub(super) fn render(report: &Report, colour: bool) -> String {
     for outcome in &report.outcomes {
         page.gap();
         page.listeners(&outcome.listeners);
+        page.path(&report.request.path, outcome.path.as_ref());
         page.decision(&outcome.decision);
     }
     page.out
@@ -63,6 +64,18 @@ impl Page {
         }
     }
 
+    /// Where it is understood in another way than it was written.
+    fn path(&mut self, written: &str, path: Option<&PathReport>) {
+        let Some(PathReport { clean, compared }) = path else { return };
+        if clean != written {
+            self.line("path", &format!("{clean}  {}", self.paint(Ink::Dim, "to routes, cache and upstream")));
+        }
+        if compared != clean {
+            let key = if clean == written { "path" } else { "" };
+            self.line(key, &format!("{compared}  {}", self.paint(Ink::Dim, "where routes and rewrites compare it")));
+        }
+    }
+
     fn decision(&mut self, decision: &Decision) {
         match decision {
             Decision::Refused { status, reason } => {
@@ -80,7 +93,8 @@ impl Page {
     }
 
     fn route(&mut self, route: &RouteReport) {
-        let RouteReport { name, place, because, action, policies, lost, far } = route;
+        // The target stands in the step that makes it.
+        let RouteReport { name, place, because, action, target: _, policies, lost, far } = route;
         self.line("route", &format!("{}  {}", self.paint(Ink::Green, name), self.paint(Ink::Dim, place)));
         for clause in because {
             self.line("", clause);
@@ -94,8 +108,12 @@ impl Page {
     fn action(&mut self, action: &ActionReport) {
         match action {
             ActionReport::Upstream(upstream) => self.upstream("upstream", "", upstream),
-            ActionReport::Split { sticky, takes, arms } => {
-                let how = sticky.as_ref().map_or("by chance".to_owned(), |on| format!("sticky by {on}"));
+            ActionReport::Split { sticky, cookie, takes, arms } => {
+                let how = match (cookie, sticky) {
+                    (Some(cookie), _) => format!("by the place in the cookie {cookie}"),
+                    (None, Some(on)) => format!("sticky by {on}"),
+                    (None, None) => "by chance".to_owned(),
+                };
                 let takes = takes.as_ref().map_or_else(String::new, |name| {
                     format!(", this request goes to {}", self.paint(Ink::Green, name))
                 });
@@ -123,7 +141,7 @@ impl Page {
     }
 
     fn upstream(&mut self, key: &str, share: &str, upstream: &UpstreamReport) {
-        let UpstreamReport { name, protocol, tls, balance, endpoints, timeouts } = upstream;
+        let UpstreamReport { name, protocol, tls, balance, endpoints, endpoints_file, timeouts } = upstream;
         let tls = if *tls { " over TLS" } else { "" };
         let how = self.paint(Ink::Dim, &format!("{protocol}{tls}, {balance}"));
         self.line(key, &format!("{share}{}  {how}", self.paint(Ink::Bold, name)));
@@ -135,6 +153,9 @@ impl Page {
             let facts = self.paint(Ink::Dim, &format!("{weight}{backup}"));
             let line = format!("{margin}{:width$}{facts}", one.address);
             self.line("", line.trim_end());
+        }
+        if let Some(file) = endpoints_file {
+            self.line("", &format!("{margin}those of {file}"));
         }
         let timeouts: Vec<_> = timeouts.iter().map(|one| format!("{} {}", one.key, one.text)).collect();
         for pair in timeouts.chunks(2) {

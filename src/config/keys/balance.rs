@@ -61,7 +61,8 @@ pub(in crate::config) static STICKY: Section = Section {
             Absent,
             "What it is signed with, 16 characters or more; the same in all replicas. Unless set, one that lives as long as the process.",
         )
-        .example(r#""${STICKY_SECRET:-0123456789abcdef}""#),
+        .example(r#""${STICKY_SECRET:-0123456789abcdef}""#)
+        .secret(),
         Key::new("secret_file", Kind::Path, Absent, "The same from a file, 16 bytes or more.")
             .example(r#""/run/secrets/sticky""#),
         Key::new("max_age", Kind::Timeout, Text("off"), "How long clients keep it; \"off\" is until they end their session."),

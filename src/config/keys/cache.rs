@@ -1,8 +1,10 @@
 //! `[cache]`, and the `cache` of a route.
 
 use super::{CIDR, HEADER_NAME, TEXT};
-use crate::config::kind::Default::{Absent, Boolean, Integer, Text, Texts};
+use crate::config::kind::Default::{Absent, Boolean, Integer, Required, Text, Texts};
 use crate::config::kind::{Key, Kind, Section};
+use crate::config::model::{Ranges, SetCookie};
+use crate::config::words::words;
 
 /// `[cache]`
 pub(in crate::config) static CACHE: Section = Section {
@@ -33,6 +35,24 @@ pub(in crate::config) static CACHE: Section = Section {
             "Addresses from which a request with the method `PURGE` takes its URL out of the cache.",
         )
         .example(r#"["10.0.0.0/8"]"#),
+        Key::new("disk", Kind::Table(&DISK), Absent, "A folder that keeps what is stored, also over a restart."),
+    ]],
+};
+
+/// `cache.disk`
+static DISK: Section = Section {
+    doc: "A folder that keeps what is stored, also over a restart.",
+    groups: &[&[
+        Key::new("path", Kind::Path, Required, "The folder, for this program alone; it is made where it is missing.")
+            .example(r#""/var/cache/tidegate""#),
+        Key::new("size", Kind::Size(64 << 20, 1 << 46), Required, "What the files in it may take.")
+            .example(r#""10GiB""#),
+        Key::new(
+            "index",
+            Kind::Size(1 << 20, 1 << 36),
+            Text("64MiB"),
+            "Memory for the index of it: about 128 octets for each stored response.",
+        ),
     ]],
 };
 
@@ -79,6 +99,18 @@ pub(in crate::config) static ROUTE_CACHE: Section = Section {
             Kind::Boolean,
             Boolean(false),
             "Whether a stored response in the language that a client wants most is an answer, whatever else it accepts.",
+        ),
+        Key::new(
+            "set_cookie",
+            Kind::Word(words::<SetCookie>),
+            Text("refuse"),
+            "A response with `Set-Cookie`: `\"refuse\"` does not store it, `\"drop\"` stores it without the field, `\"store\"` gives every client the same cookie.",
+        ),
+        Key::new(
+            "ranges",
+            Kind::Word(words::<Ranges>),
+            Text("whole"),
+            "What is fetched where a client asks for a part: `\"whole\"`, from which all parts are answered, or `\"parts\"`, just what is missing.",
         ),
         Key::new(
             "max_object",

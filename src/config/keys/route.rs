@@ -1,22 +1,25 @@
 //! `[[routes]]` and what is in it; `[defaults]`.
 
 use super::cache::ROUTE_CACHE;
+use super::edge::EDGE;
+use super::releases::{INJECT, MIRROR, SPLIT_ARM, SPLIT_COOKIE, VALUE};
+use super::traffic::HEDGE;
 use super::{HASH_ON, HEADER_NAME, HOST, METHOD, NAME, PATH_TEXT, REGEX, TEMPLATE, TEXT, TYPE};
 use crate::config::kind::Default::{Absent, Boolean, Integer, Required, Text, Texts};
 use crate::config::kind::{Key, Kind, Section};
-use crate::config::model::TypePattern;
+use crate::config::model::{Priority, TypePattern};
 use crate::config::words::words;
 use crate::http::negotiate::Coding;
 
 /// `[defaults]`
 pub(in crate::config) static DEFAULTS: Section =
-    Section { doc: "Any policy of a route, for all routes that do not set it.", groups: &[POLICIES] };
+    Section { doc: "Any policy of a route, for all routes that do not set it.", groups: &[POLICIES, EDGE] };
 
 /// `[[routes]]`
 pub(in crate::config) static ROUTE: Section = Section {
     doc: "Which requests, what is done with them (exactly one action), and the policies on the way. The winner is the \
           route with the most exact host, then path, then the most other predicates, then the first in the file.",
-    groups: &[MATCHES, ACTIONS, POLICIES],
+    groups: &[MATCHES, ACTIONS, POLICIES, EDGE],
 };
 
 static MATCHES: &[Key] = &[
@@ -38,21 +41,26 @@ static MATCHES: &[Key] = &[
     Key::new("methods", Kind::List(&METHOD), Texts(&[]), "Methods; any unless set.").example(r#"["GET", "POST"]"#),
     Key::new(
         "headers",
-        Kind::Map(&TEXT),
+        Kind::Map(&VALUE),
         Absent,
-        "Request fields that must be there with this value; `\"*\"` is any value.",
+        "Request fields that must be there with this value; `\"*\"` is any value, a table says `present`, `regex` or `exact`.",
     )
-    .example(r#"{ "x-env" = "canary" }"#),
+    .example(r#"{ "x-env" = "canary" }"#)
+    .secret(),
+    Key::new("cookies", Kind::Map(&VALUE), Absent, "Cookies that must be there with this value, likewise.")
+        .example(r#"{ beta = "1", staff = { present = false } }"#)
+        .secret(),
     Key::new(
         "query",
-        Kind::Map(&TEXT),
+        Kind::Map(&VALUE),
         Absent,
-        "Query parameters that must be there with this value; `\"*\"` is any value.",
+        "Query parameters that must be there with this value, likewise.",
     )
-    .example(r#"{ debug = "1" }"#),
+    .example(r#"{ debug = "1" }"#)
+    .secret(),
 ];
 
-/// The keys of which a route has exactly one.
+/// The keys of which a route has exactly one, beside those that belong to `split`.
 pub(in crate::config) static ACTIONS: &[Key] = &[
     Key::new("upstream", NAME, Absent, "Action: forward to this upstream.").example(r#""api""#),
     Key::new(
@@ -69,6 +77,13 @@ pub(in crate::config) static ACTIONS: &[Key] = &[
         "With `split`: the same client, path, header or cookie always goes the same way; by chance unless set.",
     )
     .example(r#""cookie:session""#),
+    Key::new(
+        "split_cookie",
+        Kind::Either(&[TEXT, Kind::Table(&SPLIT_COOKIE)]),
+        Absent,
+        "With `split`: a cookie by which each client keeps its place while weights change; a name, or a table.",
+    )
+    .example(r#""cohort""#),
     Key::new("redirect", Kind::Table(&REDIRECT), Absent, "Action: send the client elsewhere.")
         .example(r#"{ to = "https://example.com{uri}", status = 308 }"#),
     Key::new("respond", Kind::Table(&RESPOND), Absent, "Action: answer at once.")
@@ -113,12 +128,46 @@ static POLICIES: &[Key] = &[
         Text("off"),
         "The whole exchange, from the request's head to the last byte of the response.",
     ),
+    Key::new(
+        "deadline_header",
+        HEADER_NAME,
+        Absent,
+        "Tells the upstream in this field how many milliseconds are left; a client can shorten its time with it.",
+    )
+    .example(r#""x-deadline-ms""#),
+    Key::new(
+        "hedge",
+        Kind::Either(&[Kind::Boolean, Kind::Table(&HEDGE)]),
+        Boolean(false),
+        "Ask a second endpoint too where the first is slow to answer a safe request; `true` is a table with its defaults.",
+    )
+    .example(r#"{ after = "200ms" }"#),
+    Key::new(
+        "mirror",
+        Kind::Either(&[Kind::Boolean, Kind::Table(&MIRROR)]),
+        Boolean(false),
+        "Send copies of requests to another upstream and drop its answers; `false` is none, in spite of `[defaults]`.",
+    )
+    .example(r#"{ upstream = "shadow", share = "5%" }"#),
+    Key::new(
+        "inject",
+        Kind::Either(&[Kind::Boolean, Kind::Table(&INJECT)]),
+        Boolean(false),
+        "Delay or fail some requests on purpose; `false` is none, in spite of `[defaults]`.",
+    )
+    .example(r#"{ abort = { share = "1%" } }"#),
     Key::new("max_body", Kind::Size(0, u64::MAX), Text("16MiB"), "The largest request body; 0 is no limit."),
     Key::new(
         "upgrades",
         Kind::List(&TEXT),
         Texts(&["websocket"]),
         "Protocols that a client may switch to; `[]` is none.",
+    ),
+    Key::new(
+        "priority",
+        Kind::Word(words::<Priority>),
+        Text("normal"),
+        "Who is refused first when memory or processor time run out: low, then normal, then high; critical never.",
     ),
     Key::new(
         "max_requests",
@@ -155,15 +204,6 @@ static POLICIES: &[Key] = &[
     .example("true"),
 ];
 
-/// One of `split`
-pub(in crate::config) static SPLIT_ARM: Section = Section {
-    doc: "One way to go.",
-    groups: &[&[
-        Key::new("upstream", NAME, Required, "The upstream.").example(r#""v1""#),
-        Key::new("weight", Kind::Integer(0, 1_000_000), Integer(1), "Its share, relative to the others; 0 is none."),
-    ]],
-};
-
 /// `redirect`
 pub(in crate::config) static REDIRECT: Section = Section {
     doc: "Send the client elsewhere.",
@@ -179,9 +219,10 @@ pub(in crate::config) static RESPOND: Section = Section {
     doc: "Answer at once.",
     groups: &[&[
         Key::new("status", Kind::Integer(200, 599), Integer(200), "The status code."),
-        Key::new("body", TEXT, Text(""), "The content."),
+        Key::new("body", TEXT, Text(""), "The content.").secret(),
         Key::new("headers", Kind::Map(&TEXT), Absent, "More fields; the content-type is text/plain unless set here.")
-            .example(r#"{ "content-type" = "text/html; charset=utf-8" }"#),
+            .example(r#"{ "content-type" = "text/html; charset=utf-8" }"#)
+            .secret(),
     ]],
 };
 
@@ -229,9 +270,9 @@ pub(in crate::config) static COMPRESS: Section = Section {
             "level",
             Kind::Either(&[Kind::Integer(1, 9), Kind::Table(&LEVELS)]),
             Absent,
-            "How hard to try: one number for all codings, or a table. Unless set: zstd 3, br 4, gzip 4.",
+            "How hard to try: one number for all codings, or a table. Unless set: zstd 3, br 4, gzip 3.",
         )
-        .example("{ zstd = 3, br = 4, gzip = 4 }"),
+        .example("{ zstd = 3, br = 4, gzip = 3 }"),
         Key::new("min_size", Kind::Size(0, 1 << 30), Text("512B"), "Smaller content stays as it is."),
         Key::new(
             "types",
@@ -240,6 +281,43 @@ pub(in crate::config) static COMPRESS: Section = Section {
             "Content types: `text/html`, `text/*`, `*+json`. `text/event-stream` only where it is named.",
         ),
         Key::new("adaptive", Kind::Boolean, Boolean(false), "Lower levels while the worker's core is busy."),
+        Key::new(
+            "dictionary",
+            Kind::Either(&[Kind::Boolean, Kind::Table(&DICTIONARY)]),
+            Boolean(false),
+            "Compress with what the client has already (RFC 9842), over TLS; `true` is a table with its defaults.",
+        )
+        .example(r#"{ match = "/app/*.js" }"#),
+    ]],
+};
+
+/// `dictionary` of `compress`
+static DICTIONARY: Section = Section {
+    doc: "Compress with what the client has already (RFC 9842), over TLS.",
+    groups: &[&[
+        Key::new(
+            "automatic",
+            Kind::Boolean,
+            Boolean(true),
+            "Offer what the cache stores as a dictionary for what comes after it.",
+        ),
+        Key::new(
+            "match",
+            TEXT,
+            Absent,
+            "The URLs that such a dictionary is for, as a URL pattern; absent: the path of the response itself.",
+        )
+        .example(r#""/app/*.js""#),
+        Key::new("id", TEXT, Absent, "What clients say of it in `Dictionary-ID`, for whoever reads their requests.")
+            .example(r#""app""#),
+        Key::new(
+            "max_size",
+            Kind::Size(64, 4 << 20),
+            Text("256KiB"),
+            "What is larger is no dictionary: reading it in takes a worker about a millisecond for this size.",
+        ),
+        Key::new("files", Kind::List(&Kind::Path), Texts(&[]), "Dictionaries that clients have from elsewhere.")
+            .example(r#"["dictionaries/app.dict"]"#),
     ]],
 };
 
@@ -247,9 +325,9 @@ pub(in crate::config) static COMPRESS: Section = Section {
 pub(in crate::config) static LEVELS: Section = Section {
     doc: "A level for each coding.",
     groups: &[&[
-        Key::new("zstd", Kind::Integer(1, 19), Integer(3), "For zstd."),
-        Key::new("br", Kind::Integer(0, 11), Integer(4), "For br."),
-        Key::new("gzip", Kind::Integer(1, 9), Integer(4), "For gzip."),
+        Key::new("zstd", Kind::Integer(1, 12), Integer(3), "For zstd; higher ones would hold up other connections."),
+        Key::new("br", Kind::Integer(0, 8), Integer(4), "For br; higher ones would hold up other connections."),
+        Key::new("gzip", Kind::Integer(1, 9), Integer(3), "For gzip."),
     ]],
 };
 
@@ -269,9 +347,11 @@ pub(in crate::config) static HEADER_RULES: Section = Section {
     doc: "Changes to header fields: remove, then set, then add. Values may hold the placeholders of `redirect`.",
     groups: &[&[
         Key::new("set", Kind::Map(&TEMPLATE), Absent, "Fields that replace those of their name.")
-            .example(r#"{ "x-frame-options" = "DENY" }"#),
+            .example(r#"{ "x-frame-options" = "DENY" }"#)
+            .secret(),
         Key::new("add", Kind::Map(&TEMPLATE), Absent, "Fields that come in addition.")
-            .example(r#"{ vary = "origin" }"#),
+            .example(r#"{ vary = "origin" }"#)
+            .secret(),
         Key::new("remove", Kind::List(&HEADER_NAME), Texts(&[]), "Names of fields that go.").example(r#"["server"]"#),
     ]],
 };

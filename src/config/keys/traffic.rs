@@ -3,7 +3,7 @@
 use super::PERCENT;
 use crate::config::kind::Default::{Absent, Boolean, Integer, Text, Texts};
 use crate::config::kind::{Key, Kind, Section};
-use crate::config::model::RetryOn;
+use crate::config::model::{HedgeAfter, RetryOn};
 use crate::config::words::words;
 
 /// Of `[upstreams.NAME]`
@@ -36,6 +36,20 @@ pub(in crate::config) static QUEUE: Section = Section {
     groups: &[&[
         Key::new("size", Kind::Integer(0, 1_000_000), Integer(128), "Requests that may wait, in the process; 0: none."),
         Key::new("timeout", Kind::Duration, Text("1s"), "How long one may wait."),
+    ]],
+};
+
+/// `hedge`
+pub(in crate::config) static HEDGE: Section = Section {
+    doc: "Ask a second endpoint too where the first is slow. What answers first counts; the other attempt is cancelled.",
+    groups: &[&[
+        Key::new(
+            "after",
+            Kind::Either(&[Kind::Word(words::<HedgeAfter>), Kind::Duration]),
+            Text("p95"),
+            "When: `p95` is the time within which the upstream gives 19 of 20 answers.",
+        ),
+        Key::new("min", Kind::Duration, Text("5ms"), "With `p95`: not before."),
     ]],
 };
 

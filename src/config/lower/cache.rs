@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::fields::Fields;
-use crate::config::model::{Cache, CacheKey, CachePolicy};
+use crate::config::model::{Cache, CacheDisk, CacheKey, CachePolicy};
 use crate::config::raw::Shape;
 use crate::config::scalar::{self, Read, Wrong};
 
@@ -14,7 +14,14 @@ pub(super) fn cache(at: &Fields<'_>) -> Cache {
         max_object: at.size("max_object"),
         max_variants: at.count("max_variants"),
         purge_from: at.list("purge_from", scalar::cidr),
+        disk: at.section("disk").and_then(|at| disk(&at)),
     }
+}
+
+fn disk(at: &Fields<'_>) -> Option<CacheDisk> {
+    let (size, path) = (at.required("size").and_then(|found| found.size()), at.required("path"));
+    let index = at.size("index");
+    Some(CacheDisk { path: path?.path()?, size: size?, index })
 }
 
 /// Of a route, or of `[defaults]`.
@@ -47,6 +54,8 @@ fn options(at: &Fields<'_>) -> CachePolicy {
         max_stale_if_error: at.duration("max_stale_if_error").unwrap_or(Duration::ZERO),
         client_directives: at.boolean("client_directives"),
         match_language: at.boolean("match_language"),
+        set_cookie: at.word("set_cookie"),
+        ranges: at.word("ranges"),
         max_object: at.find("max_object").and_then(|found| found.size()),
         wait: at.duration("wait"),
     }

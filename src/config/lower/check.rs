@@ -63,7 +63,7 @@ pub(super) fn listeners_are_used(scope: &Scope<'_>, listeners: &Names<'_>, model
     let used: BTreeSet<_> = model.routes.iter().flat_map(|route| &route.listeners).copied().collect();
     for (place, (name, span)) in listeners.list.iter().enumerate() {
         let redirects = model.listeners.iter().any(|one| &*one.name == *name && one.redirect_to_https.is_some());
-        if !used.contains(&place) && !redirects {
+        if !used.contains(&place) && !redirects && model.docker.is_none() {
             let message =
                 (format!("no route serves listener {}: it answers 404 to everything", quoted(name)), "add [[routes]]");
             super::warn_at(scope, format!("listeners.{name}"), *span, message);
@@ -77,9 +77,6 @@ pub(super) struct Winners {
     rest: HashMap<String, usize>,
     taken: HashMap<Claim, (std::sync::Arc<str>, Span)>,
 }
-
-/// Listener and host; none: any.
-type HostClaim = (usize, Option<HostPattern>);
 
 /// Listener, host (none: any), and the number of everything else.
 type Claim = (usize, Option<HostPattern>, usize);
@@ -108,52 +105,8 @@ impl Winners {
             let message = format!("this route never matches: {} comes first and matches the same", quoted(&first));
             let problem = Problem::warning(ProblemKind::NoEffect, at.path.clone(), message);
             let problem =
-                problem.help("remove one of them, or tell them apart by host, path, method, headers or query");
+                problem.help("remove one of them, or tell them apart by host, path, method, headers, cookies or query");
             at.scope.report(problem.at(at.span).related(span, "this one wins"));
-        }
-    }
-}
-
-/// Routes that take every path of a host. A prefix wins over a regular expression, wherever either stands in the file, so
-/// that beside such a route no expression is ever asked.
-#[derive(Default)]
-pub(super) struct CatchAll {
-    taken: HashMap<HostClaim, std::sync::Arc<str>>,
-    regexes: Vec<(Problem, Vec<HostClaim>)>,
-}
-
-impl CatchAll {
-    pub(super) fn add(&mut self, route: &Route, at: &Fields<'_>) {
-        let hosts =
-            || if route.hosts.is_empty() { vec![None] } else { route.hosts.iter().cloned().map(Some).collect() };
-        let claims =
-            || route.listeners.iter().flat_map(|&listener| hosts().into_iter().map(move |host| (listener, host)));
-        let plain = route.methods.is_empty() && route.headers.is_empty() && route.query.is_empty();
-        match &route.path {
-            PathMatch::Prefix(prefix) if plain && prefix == "/" => {
-                self.taken.extend(claims().map(|claim| (claim, route.name.clone())));
-            }
-            PathMatch::Regex(_) => {
-                let problem = Problem::warning(ProblemKind::NoEffect, at.path.clone(), "");
-                let span = at.find("path_regex").map_or(at.span, |found| found.node.span);
-                self.regexes.push((problem.at(span).within(Some(at.span)), claims().collect()));
-            }
-            _ => {}
-        }
-    }
-
-    pub(super) fn warn(self, scope: &Scope<'_>) {
-        for (problem, claims) in self.regexes {
-            let Some(first) = claims.first().and_then(|claim| self.taken.get(claim)) else { continue };
-            if claims.iter().all(|claim| self.taken.contains_key(claim)) {
-                let message = format!(
-                    "this route never matches: {} takes every path of the same host, and a prefix wins over a regular expression",
-                    quoted(first)
-                );
-                scope.report(
-                    Problem { message, ..problem }.help("use `path_prefix`, with `rewrite` if the path has to change"),
-                );
-            }
         }
     }
 }
@@ -164,13 +117,12 @@ fn everything_else(route: &Route) -> String {
         PathMatch::Prefix(path) => format!("^ {}", path.trim_end_matches('/')),
         PathMatch::Regex(regex) => format!("~ {regex}"),
     };
-    let value = |value: &ValueMatch| match value {
-        ValueMatch::Any => None,
-        ValueMatch::Exact(text) => Some(text.clone()),
-    };
+    // Exact values by the side of what is no value: a text may look like either.
+    let value = |value: &ValueMatch| (matches!(value, ValueMatch::Exact(_)), value.shown());
     let methods: BTreeSet<_> = route.methods.iter().map(|method| method.as_str()).collect();
     let headers: BTreeSet<_> = route.headers.iter().map(|(name, one)| (name.as_str(), value(one))).collect();
+    let cookies: BTreeSet<_> = route.cookies.iter().map(|(name, one)| (name, value(one))).collect();
     let query: BTreeSet<_> = route.query.iter().map(|(name, one)| (name.as_str(), value(one))).collect();
-    let _ = write!(key, "\n{methods:?}\n{headers:?}\n{query:?}"); // writing to a String cannot fail
+    let _ = write!(key, "\n{methods:?}\n{headers:?}\n{cookies:?}\n{query:?}"); // writing to a String cannot fail
     key
 }

@@ -2,10 +2,10 @@
 
 use crate::config::fields::Fields;
 use crate::config::found::Found;
-use crate::config::model::{Codings, Compress, Decompress, Levels, TypePattern};
+use crate::config::model::{Codings, Compress, Decompress, Levels, SharedDictionary, TypePattern};
 use crate::config::nearest::quoted;
 use crate::config::raw::Shape;
-use crate::config::scalar::Wrong;
+use crate::config::scalar::{Read, Wrong};
 use crate::http::negotiate::Coding;
 
 pub(super) fn codings(at: &Fields<'_>) -> Codings {
@@ -17,7 +17,7 @@ pub(super) fn codings(at: &Fields<'_>) -> Codings {
 }
 
 /// The policy; a route that says `true` has the table of `[defaults]`, where there is one.
-fn switched<T>(at: &Fields<'_>, name: &str, read: impl Fn(&Fields<'_>) -> T) -> Option<T> {
+pub(super) fn switched<T>(at: &Fields<'_>, name: &str, read: impl Fn(&Fields<'_>) -> T) -> Option<T> {
     let own = at.own(name);
     let on = match &own {
         Some(found) if !is_table(found) => Some(found.boolean()?),
@@ -51,8 +51,43 @@ fn read(at: &Fields<'_>) -> Compress {
             })
         }),
         adaptive: at.boolean("adaptive"),
+        dictionary: switched(at, "dictionary", dictionary),
     }
 }
+
+fn dictionary(at: &Fields<'_>) -> SharedDictionary {
+    let files = at.find("files").map_or_else(Vec::new, |found| found.items());
+    SharedDictionary {
+        automatic: at.boolean("automatic"),
+        pattern: at.find("match").and_then(|found| found.parsed(pattern)),
+        id: at.find("id").and_then(|found| found.parsed(identifier)),
+        max_size: at.size("max_size"),
+        files: files.iter().filter_map(Found::file).collect(),
+    }
+}
+
+/// A pattern of URLs of the origin itself, as far as it can be told without a browser.
+fn pattern(text: &str) -> Read<String> {
+    let help = "a path with `*` for any part of it, such as \"/app/*.js\"";
+    if !text.starts_with('/') || text.starts_with("//") {
+        return Err(Wrong::new(format!("{} is no pattern of paths", quoted(text)), help));
+    }
+    if text.contains(['(', ')']) && !text.contains("\\(") {
+        return Err(Wrong::new("clients take no regular expressions here", help));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Wrong::new(format!("{} holds what no URL holds", quoted(text)), help));
+    }
+    Ok(text.to_owned())
+}
+
+fn identifier(text: &str) -> Read<String> {
+    let good = text.len() <= MAX_ID && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    if good { Ok(text.to_owned()) } else { Err(Wrong::new("this is no identifier", "at most 1024 letters of ASCII")) }
+}
+
+/// What clients keep of an identifier (RFC 9842 §2.1.3).
+const MAX_ID: usize = 1024;
 
 fn encodings(at: &Fields<'_>) -> Vec<Coding> {
     let Some(found) = at.find("encodings") else { return vec![Coding::Zstd, Coding::Br, Coding::Gzip] };
@@ -73,7 +108,7 @@ fn levels(at: &Fields<'_>) -> Levels {
     match at.find("level") {
         Some(found) if !is_table(&found) => {
             let level = found.integer().and_then(|level| u8::try_from(level).ok());
-            level.map_or(DEFAULTS, |level| Levels { zstd: level, br: level, gzip: level })
+            level.map_or(DEFAULTS, |level| Levels { zstd: level, br: level.min(MAX_BR), gzip: level })
         }
         Some(found) => found.section().map_or(DEFAULTS, |at| Levels {
             zstd: at.count("zstd"),
@@ -84,5 +119,7 @@ fn levels(at: &Fields<'_>) -> Levels {
     }
 }
 
+/// The highest of br, as the key table has it.
+const MAX_BR: u8 = 8;
 /// Those of the key table.
-const DEFAULTS: Levels = Levels { zstd: 3, br: 4, gzip: 4 };
+const DEFAULTS: Levels = Levels { zstd: 3, br: 4, gzip: 3 };

@@ -2,11 +2,12 @@
 
 use crate::config::fields::Fields;
 use crate::config::found::Found;
-use crate::config::model::{CertificateFiles, ClientAuth, Listener, ListenerLimits, ListenerTls};
+use crate::config::model::{AbuseLimits, CertificateFiles, ClientAuth, Listener, ListenerLimits, ListenerTls};
 use crate::config::problem::{Problem, ProblemKind};
 use crate::config::raw::Shape;
 use crate::config::scalar;
 use crate::config::words::Required;
+use crate::http::path::PathPolicy;
 
 pub(super) fn listeners(root: &Fields<'_>) -> Vec<Listener> {
     let Some(found) = root.find("listeners") else { return Vec::new() };
@@ -61,6 +62,7 @@ fn listener(name: &str, at: &Fields<'_>) -> Option<Listener> {
         proxy_protocol,
         trusted_proxies,
         http2: at.boolean("http2"),
+        paths: paths(at),
         limits: limits(at),
         tls,
         address: address?,
@@ -89,7 +91,48 @@ fn limits(at: &Fields<'_>) -> ListenerLimits {
         max_fields: at.count("max_fields"),
         max_target_size: size("max_target_size"),
         max_streams: at.count("max_streams"),
+        min_request_rate: rate(at, "min_request_rate"),
+        min_response_rate: rate(at, "min_response_rate"),
+        max_connections_per_client: at.count("max_connections_per_client"),
+        max_requests_per_client: at.count("max_requests_per_client"),
+        abuse: abuse(at),
     }
+}
+
+fn paths(at: &Fields<'_>) -> PathPolicy {
+    PathPolicy {
+        merge_slashes: at.boolean("merge_slashes"),
+        dot_segments: at.word("dot_segments"),
+        encoded_slashes: at.word("encoded_slashes"),
+        backslashes: at.word("backslashes"),
+        escapes: at.word("escapes"),
+    }
+}
+
+fn rate(at: &Fields<'_>, name: &str) -> u32 {
+    u32::try_from(at.size(name)).unwrap_or(u32::MAX)
+}
+
+/// On with its defaults, unless it is `false`.
+fn abuse(at: &Fields<'_>) -> Option<AbuseLimits> {
+    let at = match at.find("abuse") {
+        None => at.unsaid("abuse")?,
+        Some(found) if matches!(found.node.shape, Shape::Table(_)) => found.section()?,
+        Some(found) => found.boolean()?.then(|| found.empty_section())??,
+    };
+    Some(AbuseLimits {
+        half_life: at.duration("half_life").unwrap_or_default(),
+        resets: at.count("resets"),
+        provoked_resets: at.count("provoked_resets"),
+        settings: at.count("settings"),
+        pings: at.count("pings"),
+        priorities: at.count("priorities"),
+        empty_data: at.count("empty_data"),
+        tiny_data: at.count("tiny_data"),
+        window_updates: at.count("window_updates"),
+        continuations: at.count("continuations"),
+        other_frames: at.count("other_frames"),
+    })
 }
 
 fn tls(at: &Fields<'_>) -> ListenerTls {

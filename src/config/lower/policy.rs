@@ -2,14 +2,15 @@
 
 use http::HeaderName;
 
-use super::compress;
+use super::names::Names;
+use super::{compress, releases, traffic};
 use crate::config::fields::Fields;
 use crate::config::found::Found;
 use crate::config::model::{HeaderRules, PathMatch, Policies, Rewrite, Template};
 use crate::config::nearest::quoted;
 use crate::config::scalar::{self, Wrong};
 
-pub(super) fn policies(at: &Fields<'_>, path: &PathMatch) -> Policies {
+pub(super) fn policies(at: &Fields<'_>, path: &PathMatch, upstreams: &Names<'_>) -> Policies {
     let (strip_prefix, rewrite) = path_change(at);
     if let (Some(prefix), Some(found)) = (&strip_prefix, at.own("strip_prefix").filter(|_| at.is_route())) {
         strips_something(&found, prefix, path);
@@ -21,11 +22,17 @@ pub(super) fn policies(at: &Fields<'_>, path: &PathMatch) -> Policies {
         response_headers: rules(at, "response_headers"),
         preserve_host: at.boolean("preserve_host"),
         timeout: at.duration("timeout"),
+        deadline_header: at.parsed("deadline_header", traffic::deadline_header),
+        hedge: traffic::hedge(at),
+        mirror: releases::mirror(at, upstreams),
+        inject: releases::inject(at),
         max_body: at.size("max_body"),
         upgrades: at.list("upgrades", scalar::upgrade),
         max_requests: at.count("max_requests"),
+        priority: at.word("priority"),
         codings: compress::codings(at),
         cache: super::cache::policy(at),
+        edge: super::edge::policies(at, upstreams),
     }
 }
 

@@ -9,10 +9,11 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::names::Names;
 use super::policy;
+use super::releases::predicates;
 use crate::config::fields::Fields;
 use crate::config::found::Found;
 use crate::config::keys::ACTIONS;
-use crate::config::model::{Action, Files, PathMatch, Redirect, Respond, Route, Split, ValueMatch};
+use crate::config::model::{Action, Files, PathMatch, Redirect, Respond, Route};
 use crate::config::nearest::{listed, quoted};
 use crate::config::problem::{Problem, ProblemKind};
 use crate::config::scalar::{self, Wrong};
@@ -26,12 +27,11 @@ pub(super) struct Places<'n, 'a> {
 
 pub(super) fn routes(root: &Fields<'_>, defaults: Option<&Fields<'_>>, places: &Places<'_, '_>) -> Vec<Route> {
     if let Some(defaults) = defaults {
-        policy::policies(defaults, &PathMatch::Prefix("/".to_owned()));
+        policy::policies(defaults, &PathMatch::Prefix("/".to_owned()), places.upstreams);
     }
     let items = root.find("routes").map(|found| found.items()).unwrap_or_default();
     let mut names = HashMap::new();
     let mut winners = super::check::Winners::default();
-    let mut catch_all = super::check::CatchAll::default();
     let mut routes = Vec::with_capacity(items.len());
     for (number, item) in items.iter().enumerate() {
         let name = name(item, number, &mut names);
@@ -39,11 +39,9 @@ pub(super) fn routes(root: &Fields<'_>, defaults: Option<&Fields<'_>>, places: &
         let at = at.over(defaults);
         if let Some(route) = route(&at, name, places) {
             winners.check(&route, &at);
-            catch_all.add(&route, &at);
             routes.push(route);
         }
     }
-    catch_all.warn(root.scope);
     routes
 }
 
@@ -72,10 +70,11 @@ fn route(at: &Fields<'_>, name: Arc<str>, places: &Places<'_, '_>) -> Option<Rou
     let hosts = unique(at.list("hosts", scalar::host_pattern));
     let methods = methods(at);
     let headers = predicates(at, "headers", scalar::header_name);
+    let cookies = predicates(at, "cookies", scalar::cookie_name);
     let query = predicates(at, "query", |text| Ok(text.to_owned()));
     let action = action(at, places.upstreams);
     let matched = path.unwrap_or_else(|| PathMatch::Prefix("/".to_owned()));
-    let policies = policy::policies(at, &matched);
+    let policies = policy::policies(at, &matched, places.upstreams);
     Some(Route {
         name,
         listeners,
@@ -83,6 +82,7 @@ fn route(at: &Fields<'_>, name: Arc<str>, places: &Places<'_, '_>) -> Option<Rou
         path: matched,
         methods,
         headers,
+        cookies,
         query,
         action: action?,
         policies,
@@ -132,18 +132,8 @@ fn methods(at: &Fields<'_>) -> Vec<Method> {
     unique(items.iter().filter_map(read).collect())
 }
 
-fn predicates<N>(at: &Fields<'_>, name: &str, read: impl Fn(&str) -> scalar::Read<N>) -> Vec<(N, ValueMatch)> {
-    let pairs = at.find(name).map(|found| found.pairs()).unwrap_or_default();
-    let one = |(entry, found): (&crate::config::raw::Entry, Found<'_>)| {
-        let name = found.key(entry, &read);
-        let value = found.parsed(scalar::value_match);
-        Some((name?, value?))
-    };
-    pairs.into_iter().filter_map(one).collect()
-}
-
 fn action(at: &Fields<'_>, upstreams: &Names<'_>) -> Option<Action> {
-    let actions = || ACTIONS.iter().map(|key| key.name).filter(|name| *name != "split_on");
+    let actions = || ACTIONS.iter().map(|key| key.name).filter(|name| !name.starts_with("split_"));
     let given: Vec<_> = actions().filter(|name| at.find(name).is_some()).collect();
     match given.as_slice() {
         [_] => {}
@@ -160,44 +150,12 @@ fn action(at: &Fields<'_>, upstreams: &Names<'_>) -> Option<Action> {
             at.scope.report(places.fold(problem, |problem, (span, name)| problem.related(span, name)));
         }
     }
-    if let Some(found) = at.find("split_on").filter(|_| at.find("split").is_none()) {
-        found.conflict("`split_on` needs `split`", "an upstream spreads requests by its `balance`");
-    }
-    let sticky = at.parsed("split_on", scalar::hash_on);
     let upstream = at.find("upstream").and_then(|found| upstreams.resolve(&found)).map(Action::Upstream);
-    let split = at.find("split").map(|found| Action::Split(Split { arms: arms(&found, upstreams), sticky }));
+    let split = super::releases::split(at, upstreams);
     let redirect = at.section("redirect").and_then(|at| redirect(&at)).map(Action::Redirect);
     let respond = at.section("respond").map(|at| Action::Respond(respond(&at)));
     let files = at.section("files").and_then(|at| files(&at)).map(Action::Files);
     upstream.or(split).or(redirect).or(respond).or(files)
-}
-
-fn arms(found: &Found<'_>, upstreams: &Names<'_>) -> Vec<(usize, u32)> {
-    let items = found.items();
-    let mut seen = HashMap::new();
-    let mut arms = Vec::with_capacity(items.len());
-    for at in items.iter().filter_map(|item| item.section()) {
-        let weight: u32 = at.count("weight");
-        let Some(named) = at.required("upstream") else { continue };
-        let Some(place) = upstreams.resolve(&named) else { continue };
-        if let Some(first) = seen.insert(place, named.node.span) {
-            let problem =
-                Problem::error(ProblemKind::Conflict, named.path.clone(), "this upstream is in the split twice");
-            let problem = problem.help("add the weights up").related(first, "first listed here");
-            named.scope.report(problem.at(named.node.span));
-        }
-        arms.push((place, weight));
-    }
-    if !items.is_empty() && arms.len() == items.len() && arms.iter().all(|(_, weight)| *weight == 0) {
-        found.wrong(Wrong::new("every weight is 0", "one of them must be above 0"));
-    }
-    if items.is_empty() && matches!(&found.node.shape, crate::config::raw::Shape::List(_)) {
-        found.wrong(Wrong::new(
-            "a split between nothing",
-            "such as [{ upstream = \"v1\", weight = 95 }, { upstream = \"v2\", weight = 5 }]",
-        ));
-    }
-    arms
 }
 
 fn redirect(at: &Fields<'_>) -> Option<Redirect> {

@@ -1,9 +1,14 @@
 //! What a config says about traffic on a bad day: retries, limits, hedges, mirrors, faults on purpose.
 
+use std::time::Duration;
+
+use http::HeaderName;
+
+use super::compress::switched;
 use crate::config::fields::Fields;
-use crate::config::model::{Capacity, Retry, RetryOn};
+use crate::config::model::{Capacity, Hedge, HedgeAfter, Retry, RetryOn};
 use crate::config::raw::Table;
-use crate::config::scalar;
+use crate::config::scalar::{self, Read, Wrong};
 use crate::config::words::Words;
 
 /// `[upstreams.NAME.retry]`
@@ -54,4 +59,34 @@ pub(super) fn capacity(upstream: &Fields<'_>) -> Capacity {
         );
     }
     capacity
+}
+
+/// `hedge` of a route
+pub(super) fn hedge(route: &Fields<'_>) -> Option<Hedge> {
+    switched(route, "hedge", |at| {
+        let after = at.parsed("after", hedge_after).unwrap_or(HedgeAfter::P95);
+        if let (HedgeAfter::Time(_), Some(found)) = (after, at.find("min")) {
+            found.no_effect("`min` has no effect: the second attempt is made after a fixed time", "leave it out");
+        }
+        Hedge { after, min: at.duration("min").unwrap_or(Duration::ZERO) }
+    })
+}
+
+fn hedge_after(text: &str) -> Read<HedgeAfter> {
+    if let Some((_, after)) = HedgeAfter::WORDS.iter().find(|(word, _)| *word == text) {
+        return Ok(*after);
+    }
+    match scalar::duration(text)? {
+        Some(time) => Ok(HedgeAfter::Time(time)),
+        None => Err(Wrong::new("a second attempt with each request", "a time such as \"200ms\", or \"p95\"")),
+    }
+}
+
+/// A field that nothing else is said with.
+pub(super) fn deadline_header(text: &str) -> Read<HeaderName> {
+    let name = scalar::rule_header_name(text)?;
+    if [http::header::ACCEPT, http::header::AUTHORIZATION, http::header::COOKIE].contains(&name) {
+        return Err(Wrong::new(format!("{name} says something else"), "a field of its own, such as \"x-deadline-ms\""));
+    }
+    Ok(name)
 }

@@ -6,7 +6,7 @@ use super::balance;
 use super::traffic;
 use crate::config::fields::Fields;
 use crate::config::found::Found;
-use crate::config::model::{CertificateFiles, Endpoint, EndpointAddress, Upstream, UpstreamTls};
+use crate::config::model::{CertificateFiles, Discovery, Endpoint, EndpointAddress, Upstream, UpstreamTls};
 use crate::config::problem::{Problem, ProblemKind};
 use crate::config::scalar::{self, Wrong};
 
@@ -22,7 +22,8 @@ pub(super) fn upstreams(root: &Fields<'_>) -> Vec<Upstream> {
 fn upstream(name: &str, at: &Fields<'_>) -> Upstream {
     let upstream = Upstream {
         name: name.into(),
-        endpoints: at.required("endpoints").map(|found| endpoints(&found)).unwrap_or_default(),
+        endpoints: listed(at),
+        discovery: Discovery { file: at.find("endpoints_file").and_then(|found| found.path()) },
         protocol: at.word("protocol"),
         balance: at.word("balance"),
         spread: balance::spread(at, at.word("balance")),
@@ -34,6 +35,7 @@ fn upstream(name: &str, at: &Fields<'_>) -> Upstream {
         max_idle: at.count("max_idle"),
         max_connections: at.count("max_connections"),
         max_response_head_size: usize::try_from(at.size("max_response_head_size")).unwrap_or(usize::MAX),
+        unknown_transfer_codings: at.boolean("unknown_transfer_codings"),
         proxy_protocol: at.word("proxy_protocol"),
         tls: at.section("tls").map(|at| tls(&at)),
         retry: traffic::retry(at),
@@ -45,11 +47,19 @@ fn upstream(name: &str, at: &Fields<'_>) -> Upstream {
     upstream
 }
 
-fn endpoints(found: &Found<'_>) -> Vec<Endpoint> {
-    let items = found.items();
-    if items.is_empty() && matches!(&found.node.shape, crate::config::raw::Shape::List(_)) {
+/// `endpoints`, which may be absent or empty where a file has some.
+fn listed(at: &Fields<'_>) -> Vec<Endpoint> {
+    let alone = at.find("endpoints_file").is_none();
+    let found = if alone { at.required("endpoints") } else { at.find("endpoints") };
+    let Some(found) = found else { return Vec::new() };
+    if alone && matches!(&found.node.shape, crate::config::raw::Shape::List(list) if list.is_empty()) {
         found.wrong(Wrong::new("an upstream needs an endpoint", "such as endpoints = [\"127.0.0.1:9000\"]"));
     }
+    endpoints(&found)
+}
+
+pub(super) fn endpoints(found: &Found<'_>) -> Vec<Endpoint> {
+    let items = found.items();
     let mut seen = HashMap::new();
     let mut endpoints = Vec::new();
     for item in items {
@@ -84,7 +94,7 @@ fn address(found: &Found<'_>) -> Option<EndpointAddress> {
     })
 }
 
-fn tls(at: &Fields<'_>) -> UpstreamTls {
+pub(super) fn tls(at: &Fields<'_>) -> UpstreamTls {
     let (verify, ca) = (at.boolean("verify"), at.file("ca"));
     if let Some(found) = at.find("ca").filter(|_| !verify) {
         found.no_effect("`ca` has no effect: nothing is verified", "remove verify = false");

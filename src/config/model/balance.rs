@@ -104,6 +104,22 @@ pub enum SameSite {
     None,
 }
 
+impl SameSite {
+    /// As `Set-Cookie` says it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Lax => "Lax",
+            Self::Strict => "Strict",
+            Self::None => "None",
+        }
+    }
+
+    /// Whether browsers take it under TLS alone.
+    pub const fn needs_tls(self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
 /// `[upstreams.NAME.outlier]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outlier {

@@ -1,5 +1,6 @@
 //! `[cache]`, and the `cache` of a route.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -17,6 +18,19 @@ pub struct Cache {
     pub max_variants: usize,
     /// `purge_from`: who may purge by the method `PURGE`
     pub purge_from: Vec<Cidr>,
+    /// `disk`; absent: memory alone
+    pub disk: Option<CacheDisk>,
+}
+
+/// `cache.disk`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheDisk {
+    /// `path`
+    pub path: PathBuf,
+    /// `size`: octets of the files
+    pub size: u64,
+    /// `index`, default 64 MiB: octets of memory for the index
+    pub index: u64,
 }
 
 /// `cache` of a route; absent: off
@@ -42,10 +56,36 @@ pub struct CachePolicy {
     pub client_directives: bool,
     /// `match_language`, default false: whether a response in the language that the client wants most is an answer to it
     pub match_language: bool,
+    /// `set_cookie`, default `refuse`: what becomes of a response with `Set-Cookie`
+    pub set_cookie: SetCookie,
+    /// `ranges`, default `whole`: what is fetched where a client asks for a part
+    pub ranges: Ranges,
     /// `max_object`; absent: that of `[cache]`
     pub max_object: Option<u64>,
     /// `wait`, default 5 s: how long a request waits for the fetch of another one; none: it never does
     pub wait: Option<Duration>,
+}
+
+/// What becomes of a response with `Set-Cookie`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SetCookie {
+    /// It is not stored
+    #[default]
+    Refuse,
+    /// It is stored without the field, which only the client that asked gets
+    Drop,
+    /// It is stored with the field, which every client gets
+    Store,
+}
+
+/// What is fetched where a client asks for a part and nothing is stored
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ranges {
+    /// The whole, from which this part and all others are answered
+    #[default]
+    Whole,
+    /// The part, and what of it is missing
+    Parts,
 }
 
 /// `cache.key`

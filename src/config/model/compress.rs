@@ -1,5 +1,7 @@
 //! `compress`, `decompress_request`
 
+use std::path::PathBuf;
+
 use crate::http::negotiate::Coding;
 
 /// What is done about content codings.
@@ -26,6 +28,23 @@ pub struct Compress {
     pub types: Vec<TypePattern>,
     /// `adaptive`, default false: lower levels while the worker is busy
     pub adaptive: bool,
+    /// `dictionary`; absent: none are used
+    pub dictionary: Option<SharedDictionary>,
+}
+
+/// `compress.dictionary`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedDictionary {
+    /// `automatic`, default true: what is stored is a dictionary for what comes after it
+    pub automatic: bool,
+    /// `match`; absent: the path of each response itself
+    pub pattern: Option<String>,
+    /// `id`
+    pub id: Option<String>,
+    /// `max_size`, default 256 KiB: what is larger is no dictionary
+    pub max_size: u64,
+    /// `files`
+    pub files: Vec<PathBuf>,
 }
 
 /// `level`: one for all codings, or one for each
@@ -43,8 +62,8 @@ impl Levels {
     /// That of a coding; the identity has none.
     pub const fn of(&self, coding: Coding) -> u8 {
         match coding {
-            Coding::Zstd => self.zstd,
-            Coding::Br => self.br,
+            Coding::Zstd | Coding::Dcz => self.zstd,
+            Coding::Br | Coding::Dcb => self.br,
             Coding::Gzip => self.gzip,
             Coding::Identity => 0,
         }

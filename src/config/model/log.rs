@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::UpstreamTls;
+
 /// `[log]`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Log {
     /// `level`: off, error, warn, info, debug, trace
     pub level: LogLevel,
@@ -13,6 +15,104 @@ pub struct Log {
     pub access: AccessSink,
     /// `access_format`
     pub access_format: AccessFormat,
+    /// `sample`, 0 to 1: the share of exchanges that did not fail which is written
+    pub sample: f64,
+    /// What is kept out
+    pub redaction: LogRedaction,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            level: LogLevel::Info,
+            format: LogFormat::Text,
+            access: AccessSink::Stdout,
+            access_format: AccessFormat::Json,
+            sample: 1.0,
+            redaction: LogRedaction::default(),
+        }
+    }
+}
+
+/// What is kept out of the access log, of taps and traces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogRedaction {
+    /// `query`: of the target and of `Referer`
+    pub query: LogQuery,
+    /// `query_keep`: parameters whose values are logged all the same
+    pub query_keep: Vec<String>,
+    /// `client`: of the client's address
+    pub client: LogClient,
+    /// `omit`: names of fields, checked
+    pub omit: Vec<String>,
+}
+
+/// `log.query`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogQuery {
+    /// Names of parameters are logged, values are not (default).
+    #[default]
+    Redact,
+    /// All of it is logged.
+    Keep,
+    /// Only that there was one.
+    Drop,
+}
+
+/// `log.client`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogClient {
+    /// The address is logged (default).
+    #[default]
+    Keep,
+    /// Its network is: 24 bits of IPv4, 48 of IPv6.
+    Mask,
+    /// Nothing is.
+    Drop,
+}
+
+/// `[tracing]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tracing {
+    /// `protocol` that the collector speaks
+    pub protocol: Otlp,
+    /// `endpoint`: where the collector is; absent: exchanges have a place in a trace, and nobody is told
+    pub endpoint: Option<Collector>,
+    /// `sample`, 0 to 1: the share of traces that begin here which is told
+    pub sample: f64,
+    /// `follow_parent`: whoever began the trace decides
+    pub follow_parent: bool,
+    /// `service_name`
+    pub service_name: String,
+    /// `tls` to the collector, where its URL is of `https`
+    pub tls: UpstreamTls,
+    /// `headers` of the requests to the collector
+    pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
+}
+
+/// `tracing.protocol`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Otlp {
+    /// Requests of HTTP/1.1 with a body of protobuf (default).
+    #[default]
+    Http,
+    /// Calls of gRPC.
+    Grpc,
+}
+
+/// A URL of an OTLP collector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collector {
+    /// Whether it is `https`.
+    pub tls: bool,
+    /// Host and port.
+    pub authority: String,
+    /// The host alone.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Path of the traces, such as `/v1/traces`; empty where none is said.
+    pub path: String,
 }
 
 /// `log.level`
@@ -30,6 +130,23 @@ pub enum LogLevel {
     Debug,
     /// Everything.
     Trace,
+}
+
+impl LogLevel {
+    /// All of them, from nothing to everything.
+    pub const ALL: [Self; 6] = [Self::Off, Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+
+    /// The word.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
 }
 
 /// `log.format`

@@ -40,6 +40,24 @@ pub enum RetryOn {
     Status504,
 }
 
+/// `hedge` of a route
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hedge {
+    /// `after`, default p95
+    pub after: HedgeAfter,
+    /// `min`, default 5 ms: with `p95`, not before
+    pub min: Duration,
+}
+
+/// `hedge.after`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HedgeAfter {
+    /// `"p95"`: the time within which the upstream gives 19 of 20 answers
+    P95,
+    /// A duration
+    Time(Duration),
+}
+
 /// What bounds the exchanges of an upstream
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capacity {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Read, Wrong};
-use crate::config::model::{Cidr, EndpointAddress, HostPattern, ListenAddress};
+use crate::config::model::{Cidr, Collector, EndpointAddress, HostPattern, ListenAddress, OriginPattern};
 use crate::config::nearest::quoted;
 
 /// `"0.0.0.0:8080"`, `"[::]:8443"`, `"unix:/run/tidegate.sock"`. The path is as written.
@@ -53,10 +53,34 @@ fn unix_path(text: &str) -> Read<Option<&str>> {
     Ok(Some(path))
 }
 
-/// `"127.0.0.1:9000"`, `"api.internal:9000"`, `"unix:/run/app.sock"`. The path is as written.
+/// `"10.0.0.2"`, `"10.0.0.2:53"`, `"[fd00::2]:53"`; the port is 53 unless said.
+pub(in crate::config) fn nameserver(text: &str) -> Read<SocketAddr> {
+    let address = text.parse().or_else(|_| text.parse().map(|address: IpAddr| SocketAddr::new(address, 53)));
+    address.ok().filter(|address| address.port() != 0).ok_or_else(|| {
+        Wrong::new(
+            format!("{} is not the address of a name server", quoted(text)),
+            "such as \"10.0.0.2\" or \"10.0.0.2:53\"",
+        )
+    })
+}
+
+/// `"srv:_http._tcp.api.internal"`
+fn service(text: &str) -> Read<Option<String>> {
+    let Some(name) = text.strip_prefix("srv:") else { return Ok(None) };
+    if !is_host_name(name) || !name.starts_with('_') {
+        let message = format!("{} is not the name of a service", quoted(name));
+        return Err(Wrong::new(message, "write it like \"srv:_http._tcp.api.internal\""));
+    }
+    Ok(Some(name.to_ascii_lowercase()))
+}
+
+/// `"127.0.0.1:9000"`, `"api.internal:9000"`, `"unix:/run/app.sock"`, `"srv:_http._tcp.api.internal"`. The path is as written.
 pub(in crate::config) fn endpoint_address(text: &str) -> Read<EndpointAddress> {
     if let Some(path) = unix_path(text)? {
         return Ok(EndpointAddress::Unix(path.into()));
+    }
+    if let Some(name) = service(text)? {
+        return Ok(EndpointAddress::Service(name));
     }
     let wrong = |help: String| Wrong::new(format!("{} is not the address of an endpoint", quoted(text)), help);
     if let Some((scheme, rest)) = text.split_once("://") {
@@ -130,6 +154,39 @@ pub(in crate::config) fn host_pattern(text: &str) -> Read<HostPattern> {
     Ok(if wildcard { HostPattern::Wildcard(name) } else { HostPattern::Exact(name) })
 }
 
+/// `"https://app.example.com"`, `"https://*.example.com"`, `"*"`, `"null"`, as browsers write origins (RFC 6454 §6.2).
+pub(in crate::config) fn origin(text: &str) -> Read<OriginPattern> {
+    let wrong = |help: String| Wrong::new(format!("{} is no origin", quoted(text)), help);
+    match text {
+        "*" => return Ok(OriginPattern::Any),
+        "null" => return Ok(OriginPattern::Exact(text.to_owned())),
+        _ => {}
+    }
+    let origin = text.to_ascii_lowercase();
+    let Some((scheme, rest)) = origin.split_once("://") else {
+        return Err(wrong(format!("with its scheme: \"https://{origin}\"")));
+    };
+    if let Some((host, _)) = rest.split_once('/') {
+        return Err(wrong(format!("scheme and host alone: \"{scheme}://{host}\"")));
+    }
+    let (host, port) = split_port(rest).map_or((rest, None), |(host, port)| (host, Some(port)));
+    let port = match (scheme, port) {
+        // Browsers leave these out.
+        (_, None) | ("https", Some(443)) | ("http", Some(80)) => String::new(),
+        (_, Some(port)) => format!(":{port}"),
+    };
+    let bare = host.strip_prefix("*.").unwrap_or(host);
+    let bracketed = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let valid = bracketed.map_or_else(|| is_host_name(bare), |inner| inner.parse::<std::net::Ipv6Addr>().is_ok());
+    if !valid || bracketed.is_some() && bare != host {
+        return Err(wrong("write it like \"https://app.example.com\" or \"https://*.example.com\"".to_owned()));
+    }
+    Ok(match host.strip_prefix('*') {
+        Some(below) => OriginPattern::Below(format!("{scheme}://"), format!("{below}{port}")),
+        None => OriginPattern::Exact(format!("{scheme}://{host}{port}")),
+    })
+}
+
 /// A name for a certificate: a host name or an address.
 pub(in crate::config) fn certificate_name(text: &str) -> Read<String> {
     let name = text.strip_prefix("*.").unwrap_or(text);
@@ -191,4 +248,28 @@ fn network(address: IpAddr, prefix: u8) -> IpAddr {
             IpAddr::V6((v6.to_bits() & mask).into())
         }
     }
+}
+/// The URL of an OTLP collector.
+pub(in crate::config) fn collector(text: &str) -> Read<Collector> {
+    let wrong = |help: &str| Wrong::new(format!("{} is not the URL of a collector", quoted(text)), help);
+    let such = "write it like \"http://127.0.0.1:4318\" or \"https://otlp.example.com/v1/traces\"";
+    let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong(such))?;
+    let tls = match scheme {
+        "http" => false,
+        "https" => true,
+        _ => return Err(wrong("the scheme can be http or https, also for gRPC")),
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let usual = if tls { 443 } else { 80 };
+    let (host, port) = match split_port(authority) {
+        Some((host, port)) if port != 0 => (host, port),
+        _ => (authority, usual),
+    };
+    let host = host.trim_matches(['[', ']']);
+    let known = host.parse::<IpAddr>().is_ok() || is_host_name(host);
+    if !known || path.contains(|c: char| c.is_whitespace() || c == '#' || !c.is_ascii_graphic()) {
+        return Err(wrong(such));
+    }
+    let path = if path.len() <= 1 { "" } else { path };
+    Ok(Collector { tls, authority: authority.to_owned(), host: host.to_owned(), port, path: path.to_owned() })
 }

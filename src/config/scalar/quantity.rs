@@ -70,11 +70,39 @@ pub(in crate::config) fn percent(text: &str) -> Read<u32> {
     if number <= 100 { Ok(number) } else { Err(wrong("it can be 0% to 100%")) }
 }
 
+/// `"0.1%"`, as a part of 1.
+pub(in crate::config) fn share(text: &str) -> Read<f64> {
+    let wrong = |help: &str| Wrong::new(format!("{} is not a share", quoted(text)), help);
+    let number = text.strip_suffix('%').ok_or_else(|| wrong("write it like \"10%\" or \"0.1%\""))?;
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let number = number.parse::<f64>().ok().filter(|_| plain).ok_or_else(|| wrong("a number, such as \"0.1%\""))?;
+    if number <= 100.0 { Ok(number / 100.0) } else { Err(wrong("it can be 0% to 100%")) }
+}
+
+/// `"100%"`, as a part of 1 and as much as you like; `None` is `"off"`.
+pub(in crate::config) fn more(text: &str) -> Read<Option<f64>> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let wrong = || Wrong::new(format!("{} is no such percentage", quoted(text)), "such as \"100%\", or \"off\"");
+    let number = text.strip_suffix('%').and_then(|number| number.parse::<u16>().ok());
+    number.filter(|number| *number <= 9999).map(|number| Some(f64::from(number) / 100.0)).ok_or_else(wrong)
+}
+
 /// `"150%"`, 100 and more.
 pub(in crate::config) fn factor(text: &str) -> Read<u32> {
     let wrong = |help: &str| Wrong::new(format!("{} is no such percentage", quoted(text)), help);
     let number = text.strip_suffix('%').and_then(|number| number.parse::<u32>().ok());
     number.filter(|number| (100..=1000).contains(number)).ok_or_else(|| wrong("it can be \"100%\" to \"1000%\""))
+}
+
+/// A duration in its one spelling: `90s`, `250ms`.
+pub(in crate::config) fn show_duration(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{}ms", duration.as_millis())
+    }
 }
 
 /// Octets as a person writes them.

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::message::header_name;
 use super::{Read, Wrong};
-use crate::config::model::{HashOn, Template};
+use crate::config::model::{HashOn, Secret, Template};
 use crate::config::nearest::quoted;
 
 /// A regular expression without back-references, in linear time.
@@ -23,6 +23,16 @@ pub(in crate::config) fn regex(text: &str) -> Read<Regex> {
             Wrong::new(message, "the syntax is that of https://docs.rs/regex; '...' quotes spare double backslashes")
         }
     })
+}
+
+/// A secret that nobody guesses.
+pub(in crate::config) fn secret(text: &str) -> Read<Secret> {
+    const LEAST: usize = 16;
+    if text.len() < LEAST || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let message = "this is too short for a secret, or has spaces or letters beyond ASCII";
+        return Err(Wrong::new(message, "16 visible characters or more, such as openssl rand -hex 16 makes"));
+    }
+    Ok(Secret::new(text.to_owned()))
 }
 
 /// A text with placeholders.
@@ -73,9 +83,16 @@ pub(in crate::config) fn name(text: &str) -> Read<()> {
 }
 
 /// A protocol to upgrade to (RFC 9110 §7.8), lower case.
+///
+/// Not one that carries HTTP again: behind the switch nothing is looked at, so its requests would walk past every rule.
 pub(in crate::config) fn upgrade(text: &str) -> Read<String> {
+    let lower = text.to_ascii_lowercase();
+    if ["h2", "http/", "tls/"].iter().any(|front| lower.starts_with(front)) {
+        let help = "HTTP/2 to an upstream is `protocol = \"h2\"`, and clients need no switch for it";
+        return Err(Wrong::new(format!("{} is never switched to: no rule would hold behind it", quoted(text)), help));
+    }
     match HeaderName::from_bytes(text.replace('/', "-").as_bytes()) {
-        Ok(_) => Ok(text.to_ascii_lowercase()),
+        Ok(_) => Ok(lower),
         Err(_) => Err(Wrong::new(format!("{} is not a protocol", quoted(text)), "such as \"websocket\"")),
     }
 }

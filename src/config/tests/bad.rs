@@ -6,7 +6,7 @@ use crate::config::{Severity, parse};
 type Case = (&'static str, (usize, usize), &'static str, &'static str, &'static str);
 
 /// Each is one mistake in front of a config that is good: exactly one problem.
-fn check(severity: Severity, cases: &[Case]) {
+pub(super) fn check(severity: Severity, cases: &[Case]) {
     for (text, place, key, message, help) in cases {
         let text = format!("{text}\n{GOOD}");
         let problems = match parse("t.toml", &text, &none) {
@@ -26,6 +26,20 @@ fn check(severity: Severity, cases: &[Case]) {
         assert!(problem.message.contains(message), "{message:?}\n{}", all());
         assert!(problem.help.as_deref().unwrap_or_default().contains(help), "{help:?}\n{}", all());
     }
+}
+
+#[test]
+fn keys_of_sections_in_sections() {
+    check(
+        Severity::Error,
+        &[(
+            "[listeners.x]\naddress = \"127.0.0.1:1\"\nabuse = { ping = 1 }",
+            (3, 11),
+            "listeners.x.abuse.ping",
+            "no key \"ping\"",
+            "did you mean `pings`?",
+        )],
+    );
 }
 
 #[test]
@@ -52,13 +66,12 @@ fn keys() {
                 "`address` is missing",
                 "address = \"0.0.0.0:8080\"",
             ),
-            ("[admin]", (1, 1), "admin.address", "missing", "127.0.0.1:9180"),
             (
                 "[log]\nbananas = 1",
                 (2, 1),
                 "log.bananas",
                 "no key",
-                "the keys here are level, format, access and access_format",
+                "the keys here are level, format, access, access_format, sample, query, query_keep, client and omit",
             ),
             (
                 "[[routes]]\nname = \"x\"\nkache = true\nupstream = \"good\"\npath = \"/x\"",
@@ -76,6 +89,53 @@ fn keys() {
             ),
             ("server = 3", (1, 10), "server", "expected a table, found an integer", ""),
             ("listeners.\"a\\nb\".address = \"[::]:1\"", (1, 11), "listeners.a\\nb", "cannot be a name", "letters"),
+        ],
+    );
+}
+
+#[test]
+fn keys_of_what_is_watched() {
+    check(
+        Severity::Error,
+        &[
+            ("[admin]", (1, 1), "admin.address", "missing", "127.0.0.1:9180"),
+            (
+                "[admin]\naddress = \"0.0.0.0:9180\"",
+                (2, 11),
+                "admin.address",
+                "can be reached from other machines",
+                "add token = \"${TIDEGATE_ADMIN_TOKEN}\"",
+            ),
+            ("[log]\nsample = \"101%\"", (2, 10), "log.sample", "not a share", "0% to 100%"),
+            (
+                "[log]\nomit = [\"user_agnt\"]",
+                (2, 9),
+                "log.omit[0]",
+                "no field of the access log",
+                "did you mean \"user_agent\"?",
+            ),
+            (
+                "[tracing]\nendpoint = \"grpc://a:1\"",
+                (2, 12),
+                "tracing.endpoint",
+                "not the URL of a collector",
+                "http or https",
+            ),
+            (
+                "[tracing]\nprotocol = \"grpc\"\nendpoint = \"http://a:1/v1/traces\"",
+                (1, 1),
+                "tracing",
+                "a collector of gRPC has no path",
+                "http://127.0.0.1:4317",
+            ),
+            ("[tracing]\nendpoint = \"http://\"", (2, 12), "tracing.endpoint", "not the URL of a collector", "4318"),
+            (
+                "[admin]\naddress = \"127.0.0.1:9180\"\ntoken = \"short\"",
+                (3, 9),
+                "admin.token",
+                "too short for a secret",
+                "16 visible characters or more",
+            ),
         ],
     );
 }
@@ -133,13 +193,6 @@ fn types_and_quantities() {
             ("[defaults]\nmax_body = -1", (2, 12), "defaults.max_body", "-1 is out of range", ""),
             ("[defaults]\nmax_body = 1.5", (2, 12), "defaults.max_body", "found a fraction", ""),
             ("[defaults]\nmax_body = \"99999999999GiB\"", (2, 12), "defaults.max_body", "not a size", ""),
-            (
-                "[defaults]\nupgrades = \"websocket\"",
-                (2, 12),
-                "defaults.upgrades",
-                "expected a list, found a string",
-                "[\"websocket\"]",
-            ),
             ("[defaults]\ntimeout = 1979-05-27", (2, 11), "defaults.timeout", "found a date", ""),
             (
                 "[listeners.a]\naddress = \"[::]:1\"\nmax_head_size = \"1B\"",
@@ -147,6 +200,29 @@ fn types_and_quantities() {
                 "listeners.a.max_head_size",
                 "1B is out of range",
                 "1KiB to 1MiB",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn upgrades() {
+    check(
+        Severity::Error,
+        &[
+            (
+                "[defaults]\nupgrades = \"websocket\"",
+                (2, 12),
+                "defaults.upgrades",
+                "expected a list, found a string",
+                "[\"websocket\"]",
+            ),
+            (
+                "[defaults]\nupgrades = [\"websocket\", \"H2C\"]",
+                (2, 26),
+                "defaults.upgrades[1]",
+                "never switched to",
+                "`protocol = \"h2\"`",
             ),
         ],
     );
@@ -184,7 +260,7 @@ fn addresses() {
                 "of its own",
             ),
             (
-                "[listeners.a]\naddress = \"[::]:1\"\n[admin]\naddress = \"[::]:1\"",
+                "[listeners.a]\naddress = \"[::1]:1\"\n[admin]\naddress = \"[::1]:1\"",
                 (4, 11),
                 "admin.address",
                 "listener \"a\" has the same",
@@ -297,6 +373,23 @@ fn listeners_that_do_not_do_what_they_say() {
 }
 
 #[test]
+fn discovery() {
+    let server = "resolver.nameservers[0]";
+    check(
+        Severity::Error,
+        &[
+            ("[resolver]\nnameservers = [\"dns.test\"]", (2, 16), server, "no", "10.0.0.2:53"),
+            ("[resolver]\nnameservers = [\"10.0.0.1:0\"]", (2, 16), server, "not the address of a name server", ""),
+            ("[resolver]\nfamily = \"v4\"", (2, 10), "resolver.family", "not one of the values", "ipv4"),
+            ("[resolver]\nlookup_timeout = \"0s\"", (2, 18), "resolver.lookup_timeout", "cannot be 0", "1s"),
+            ("[resolver]\nmin_ttl = \"off\"", (2, 11), "resolver.min_ttl", "", ""),
+            ("[resolver]\nmax_ttl = \"10ms\"", (2, 11), "resolver.max_ttl", "below `min_ttl`", "at least"),
+            ("[resolver]\nttl = 1", (2, 1), "resolver.ttl", "no key", ""),
+        ],
+    );
+}
+
+#[test]
 fn upstreams() {
     let route = "\n[[routes]]\npath = \"/u\"\nupstream = \"u\"";
     let cases = [
@@ -310,6 +403,7 @@ fn upstreams() {
             "\"a:443\", and add [upstreams.NAME.tls]",
         ),
         ("[\"a\"]", (2, 14), "upstreams.u.endpoints[0]", "not the address", "\"a:80\""),
+        ("[\"srv:api.test\"]", (2, 14), "upstreams.u.endpoints[0]", "not the name of a service", "srv:_http._tcp"),
         ("[\"10.0.0.1\"]", (2, 14), "upstreams.u.endpoints[0]", "not the address", "\"10.0.0.1:80\""),
         ("[\"10.0.0.256:80\"]", (2, 14), "upstreams.u.endpoints[0]", "not the address", "no host name"),
         ("[\"a:0\"]", (2, 14), "upstreams.u.endpoints[0]", "not the address", ""),
@@ -474,6 +568,51 @@ const ROUTES: &[Case] = &[
         "nothing to decide by",
         "\"client_ip\"",
     ),
+    ("upstream = \"good\"\nsplit_cookie = \"a\"", (5, 16), "routes.r.split_cookie", "needs `split`", ""),
+    (
+        "split = [{ upstream = \"good\" }]\nsplit_on = \"path\"\nsplit_cookie = \"a\"",
+        (6, 16),
+        "routes.r.split_cookie",
+        "`split_on` and `split_cookie`",
+        "keep one",
+    ),
+    (
+        "split = [{ upstream = \"good\" }]\nsplit_cookie = \"a b\"",
+        (5, 16),
+        "routes.r.split_cookie",
+        "cannot be the name of a cookie",
+        "",
+    ),
+    (
+        "upstream = \"good\"\ncookies = { a = { present = false, regex = \"x\" } }",
+        (5, 17),
+        "routes.r.cookies.a",
+        "is not clear",
+        "exactly one of",
+    ),
+    ("upstream = \"good\"\nmirror = true", (5, 10), "routes.r.mirror.upstream", "`upstream` is missing", "shadow"),
+    (
+        "respond = { }\nmirror = { upstream = \"good\" }",
+        (5, 10),
+        "routes.r.mirror",
+        "only what goes upstream has a copy",
+        "",
+    ),
+    ("upstream = \"good\"\ninject = { }", (5, 10), "routes.r.inject", "injects nothing", "`abort`"),
+    (
+        "upstream = \"good\"\ninject = { delay = { time = \"11m\", share = \"1%\" } }",
+        (5, 29),
+        "routes.r.inject.delay.time",
+        "nobody waits",
+        "10 minutes",
+    ),
+    (
+        "upstream = \"good\"\ninject = { abort = { status = 200, share = \"1%\" } }",
+        (5, 31),
+        "routes.r.inject.abort.status",
+        "out of range",
+        "400 to 599",
+    ),
     ("redirect = { to = \"example.com\" }", (4, 19), "routes.r.redirect.to", "nowhere to go", "https://"),
     (
         "redirect = { to = \"/\", status = 200 }",
@@ -497,6 +636,19 @@ const ROUTES: &[Case] = &[
     ),
     ("files = { root = \"/\", types = { a = \"text\" } }", (4, 37), "routes.r.files.types.a", "not a content type", ""),
     ("upstream = \"${UP}\"", (4, 13), "routes.r.upstream", "variable UP is not set", "${UP:-...}"),
+    ("respond = {}\ndeadline_header = \"te\"", (5, 19), "routes.r.deadline_header", "belongs to the connection", ""),
+    (
+        "respond = {}\ndeadline_header = \"cookie\"",
+        (5, 19),
+        "routes.r.deadline_header",
+        "something else",
+        "x-deadline-ms",
+    ),
+    ("respond = {}\ndeadline_header = \"a b\"", (5, 19), "routes.r.deadline_header", "not a field name", ""),
+    ("respond = {}\nhedge = { after = \"p99\" }", (5, 19), "routes.r.hedge.after", "not a duration", ""),
+    ("respond = {}\nhedge = { after = \"0s\" }", (5, 19), "routes.r.hedge.after", "each request", "200ms"),
+    ("respond = {}\nhedge = \"yes\"", (5, 9), "routes.r.hedge", "expected a boolean or a table", ""),
+    ("respond = {}\nhedge = { before = 1 }", (5, 11), "routes.r.hedge.before", "", ""),
     ("upstream = \"${UP\"", (4, 13), "routes.r.upstream", "no reference", "${NAME:-default}"),
 ];
 
@@ -526,7 +678,6 @@ fn routes_that_do_not_do_what_they_say() {
             "set anyway",
             "",
         ),
-        ("path_regex = \"^/[0-9]\"", (3, 14), "routes.r", "never matches: \"good\" takes every path", "`path_prefix`"),
     ];
     for (text, place, key, message, help) in cases {
         let hosts = if text.starts_with("strip") { "hosts = [\"a.com\"]" } else { "" };
@@ -557,6 +708,7 @@ fn routes_that_do_not_do_what_they_say() {
                 "no effect",
                 "verify",
             ),
+            ("[tracing]\nendpoint = \"http://a:1\"\ntls = { ca = \"x\" }", (3, 7), "tracing.tls", "no effect", "https"),
         ],
     );
     // Another method, another host or another listener makes it another route.
@@ -633,4 +785,24 @@ fn several_syntax_errors_and_what_stands_before_them() {
     assert!(lines.contains(&Some(6)), "{problems}");
     // What stands behind, or is missing, may be a consequence: nothing is said about it.
     assert!(problems.iter().all(|problem| problem.kind.is_local() && problem.key_path != "log.level"), "{problems}");
+}
+
+#[test]
+fn the_disk_of_the_cache() {
+    check(
+        Severity::Error,
+        &[
+            (
+                "[cache]\ndisk = { size = \"1GiB\" }",
+                (2, 8),
+                "cache.disk.path",
+                "`path` is missing",
+                "/var/cache/tidegate",
+            ),
+            ("[cache]\ndisk = { path = \"/c\" }", (2, 8), "cache.disk.size", "`size` is missing", "10GiB"),
+            ("[cache]\ndisk = { path = \"\", size = \"1GiB\" }", (2, 17), "cache.disk.path", "not a path", ""),
+            ("[cache]\ndisk = { path = \"/c\", size = \"1MiB\" }", (2, 30), "cache.disk.size", "1MiB", "64MiB"),
+            ("[cache]\ndisk = \"/c\"", (2, 8), "cache.disk", "a table", ""),
+        ],
+    );
 }

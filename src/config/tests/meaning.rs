@@ -7,6 +7,7 @@ use http::{HeaderName, Method, StatusCode};
 use super::{GOOD, good, none};
 use crate::config::model::*;
 use crate::config::{minimal_proxy, parse};
+use crate::http::path::PathPolicy;
 
 fn route(text: &str) -> Route {
     let text = format!(
@@ -15,17 +16,51 @@ fn route(text: &str) -> Route {
     good(&text).model.routes.pop().expect("the last route")
 }
 
+/// The defaults.
+fn abuse_limits() -> AbuseLimits {
+    AbuseLimits {
+        half_life: Duration::from_secs(1),
+        resets: 100,
+        provoked_resets: 100,
+        settings: 50,
+        pings: 100,
+        priorities: 100,
+        empty_data: 100,
+        tiny_data: 10_000,
+        window_updates: 100,
+        continuations: 100,
+        other_frames: 500,
+    }
+}
+
 #[test]
 fn silence_means_the_defaults() {
     let model = good(GOOD).model;
     let seconds = |seconds| Some(Duration::from_secs(seconds));
-    assert_eq!(model.server, Server { workers: None, drain_timeout: Duration::from_secs(30), watch: true, zone: None });
+    assert_eq!(
+        model.server,
+        Server {
+            workers: None,
+            drain_delay: None,
+            drain_timeout: Duration::from_secs(30),
+            guard: None,
+            watch: true,
+            pid_file: None,
+            upgrade_timeout: Duration::from_secs(60),
+            zone: None,
+            max_connections: 0,
+            max_requests: 0,
+            max_memory: MemoryLimit::Auto,
+            max_delay: Some(Duration::from_millis(100)),
+        }
+    );
     assert_eq!(model.admin, None);
     let log = Log {
         level: LogLevel::Info,
         format: LogFormat::Text,
         access: AccessSink::Stdout,
         access_format: AccessFormat::Json,
+        ..Log::default()
     };
     assert_eq!(model.log, log);
     let limits = ListenerLimits {
@@ -40,9 +75,15 @@ fn silence_means_the_defaults() {
         max_fields: 128,
         max_target_size: 8 << 10,
         max_streams: 100,
+        min_request_rate: 256,
+        min_response_rate: 256,
+        max_connections_per_client: 10_000,
+        max_requests_per_client: 10_000,
+        abuse: Some(abuse_limits()),
     };
     let listener = &model.listeners[0];
     assert_eq!((listener.limits, listener.http2, listener.redirect_to_https), (limits, true, None));
+    assert_eq!(listener.paths, PathPolicy::default());
     let upstream = &model.upstreams[0];
     assert_eq!((upstream.protocol, upstream.balance), (UpstreamProtocol::Http1, Balance::LeastRequests));
     assert_eq!(
@@ -151,10 +192,53 @@ fn what_a_route_matches() {
 }
 
 #[test]
+fn values_may_be_there_or_not_and_match() {
+    let route = route(
+        "path = \"/x\"\nupstream = \"good\"\nheaders = { a = { present = false }, b = { exact = \"*\" } }\n\
+         cookies = { Beta = \"1\", c = { regex = \"^v[0-9]$\" }, d = { present = true } }\nquery = { q = { present = false } }",
+    );
+    let regex = |text| ValueMatch::Regex(regex::Regex::new(text).expect("a regex"));
+    let exact = |text: &str| ValueMatch::Exact(text.to_owned());
+    let header = HeaderName::from_static;
+    assert_eq!(route.headers, [(header("a"), ValueMatch::Absent), (header("b"), exact("*"))]);
+    let cookies = [("Beta", exact("1")), ("c", regex("^v[0-9]$")), ("d", ValueMatch::Any)];
+    assert_eq!(route.cookies, cookies.map(|(name, value)| (name.to_owned(), value)));
+    assert_eq!(route.query, [("q".to_owned(), ValueMatch::Absent)]);
+}
+
+#[test]
+fn releases() {
+    let split = |cookie: &str| {
+        let split = "split = [{ upstream = \"good\" }, { upstream = \"other\" }]";
+        match route(&format!("path = \"/x\"\n{split}\nsplit_cookie = {cookie}")).action {
+            Action::Split(split) => split.cookie.expect("a cookie"),
+            other => panic!("{other:?}"),
+        }
+    };
+    let days = |days: u64| Some(Duration::from_secs(days * 86_400));
+    let mut cookie = SplitCookie { name: "cohort".to_owned(), max_age: days(30), same_site: SameSite::Lax };
+    assert_eq!(split("\"cohort\""), cookie);
+    (cookie.max_age, cookie.same_site) = (None, SameSite::Strict);
+    assert_eq!(split("{ name = \"cohort\", max_age = \"off\", same_site = \"strict\" }"), cookie);
+    let policies = route("path = \"/x\"\nupstream = \"good\"\nmirror = { upstream = \"other\" }\ninject = { delay = { time = \"1s\", share = \"0.5%\" } }").policies;
+    let timeout = Duration::from_secs(10);
+    let mirror = Mirror { upstream: 1, share: Share(1.0), max_requests: 100, max_body: 64 << 10, timeout };
+    assert_eq!(policies.mirror, Some(mirror));
+    let delay = Some(Delay { time: Duration::from_secs(1), share: Share(0.005) });
+    assert_eq!(policies.inject, Some(Inject { delay, abort: None, headers: Vec::new() }));
+    let policies = route("path = \"/x\"\nupstream = \"good\"\nmirror = false\ninject = { abort = { share = \"100%\" }, headers = { a = \"*\" } }").policies;
+    let abort = Some(Abort { status: StatusCode::SERVICE_UNAVAILABLE, share: Share(1.0) });
+    let headers = vec![(HeaderName::from_static("a"), ValueMatch::Any)];
+    assert_eq!((policies.mirror, policies.inject), (None, Some(Inject { delay: None, abort, headers })));
+}
+
+#[test]
 fn actions() {
     let split = route("path = \"/x\"\nsplit = [{ upstream = \"good\", weight = 95 }, { upstream = \"other\" }]\nsplit_on = \"cookie:id\"").action;
     let sticky = Some(HashOn::Cookie("id".to_owned()));
-    assert!(matches!(split, Action::Split(split) if split == Split { arms: vec![(0, 95), (1, 1)], sticky }));
+    assert!(
+        matches!(split, Action::Split(split) if split == Split { arms: vec![(0, 95), (1, 1)], sticky, cookie: None })
+    );
     let redirect = route("path = \"/x\"\nredirect = { to = \"https://a{uri}\" }").action;
     assert!(
         matches!(redirect, Action::Redirect(redirect) if redirect.status == StatusCode::PERMANENT_REDIRECT && redirect.to.to_string() == "https://a{uri}")
@@ -225,7 +309,20 @@ fn the_environment() {
     let model = parse("t.toml", text, &env).unwrap_or_else(|problems| panic!("{problems}")).model;
     assert_eq!(
         model.server,
-        Server { workers: Some(3), drain_timeout: Duration::from_secs(3), watch: false, zone: None }
+        Server {
+            workers: Some(3),
+            drain_delay: None,
+            drain_timeout: Duration::from_secs(3),
+            guard: None,
+            watch: false,
+            pid_file: None,
+            upgrade_timeout: Duration::from_secs(60),
+            zone: None,
+            max_connections: 0,
+            max_requests: 0,
+            max_memory: MemoryLimit::Auto,
+            max_delay: Some(Duration::from_millis(100)),
+        }
     );
     let listener = &model.listeners[0];
     assert_eq!((listener.address.to_string().as_str(), listener.limits.max_fields), ("127.0.0.1:81", 13));
@@ -255,4 +352,14 @@ fn a_proxy_without_a_file() {
     );
     assert!(minimal_proxy("${X}", &["a:1"]).is_err());
     assert!(minimal_proxy::<&str>("[::]:1", &[]).is_err());
+}
+
+#[test]
+fn a_regex_beside_a_route_for_all_the_rest_is_no_mistake() {
+    for rest in ["", "path_prefix = \"/\"\n"] {
+        let text = format!(
+            "{GOOD}[[routes]]\n{rest}upstream = \"good\"\nhosts = [\"a\"]\n[[routes]]\nhosts = [\"a\"]\npath_regex = \"^/v[0-9]\"\nupstream = \"good\"\n"
+        );
+        assert_eq!(good(&text).model.routes.len(), 3);
+    }
 }

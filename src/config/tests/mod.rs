@@ -1,12 +1,14 @@
 //! The config as a whole: what a file means, and what is said about one that means nothing.
 
 mod bad;
+mod edge;
 mod examples;
 mod files;
 mod keys;
 mod large;
 mod meaning;
 mod output;
+mod secrets;
 
 use super::{Loaded, parse};
 

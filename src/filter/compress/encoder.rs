@@ -11,13 +11,13 @@ use bytes::Bytes;
 use flate2::{Compress as Deflate, FlushCompress, Status};
 use zstd_safe::{CCtx, CParameter, InBuffer, OutBuffer, ResetDirective};
 
-use super::kit::Kit;
+use super::dcb::{self, Dcb};
+use super::kit::{Kit, Loaded};
+use crate::http::dictionary::{Dictionary, Hash};
 use crate::http::negotiate::Coding;
 
 /// The window of zstd and brotli, as a power of two: it bounds the memory of a stream on both sides. Every browser takes it (RFC 9659).
 const WINDOW: u8 = 18;
-/// A body up to this many octets is compressed in one go, in about a millisecond at the default levels.
-pub(super) const WHOLE: usize = 128 * 1024;
 
 /// The encoder refused to go on, which a bug on our side or a lack of memory can cause. Ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +45,16 @@ pub enum Flow {
 pub struct Encoder {
     kit: Rc<Kit>,
     engine: Engine,
+    /// What comes before the first octet.
+    head: Vec<u8>,
 }
 
 enum Engine {
     Gzip(u8, Deflate),
     Zstd(CCtx<'static>),
     Br(Box<BrotliEncoder>),
+    Dcz(Loaded),
+    Dcb(Box<Dcb>),
     /// What was there is with the kit again.
     Gone,
 }
@@ -61,6 +65,8 @@ impl std::fmt::Debug for Encoder {
             Engine::Gzip(..) => "Encoder(gzip)",
             Engine::Zstd(_) => "Encoder(zstd)",
             Engine::Br(_) => "Encoder(br)",
+            Engine::Dcz(_) => "Encoder(dcz)",
+            Engine::Dcb(_) => "Encoder(dcb)",
             Engine::Gone => "Encoder(gone)",
         })
     }
@@ -70,15 +76,38 @@ impl Encoder {
     /// An encoder of that coding and level. `size` is how many octets will come, where that is certain.
     ///
     /// # Errors
-    /// [`EncodeError`], also for the identity, which needs no encoder.
+    /// [`EncodeError`], also for the identity, which needs no encoder, and for what needs a dictionary.
     pub fn new(kit: &Rc<Kit>, coding: Coding, level: u8, size: Option<u64>) -> Result<Self, EncodeError> {
         let engine = match coding {
             Coding::Gzip => Engine::Gzip(level, kit.gzip(level)),
             Coding::Zstd => Engine::Zstd(zstd(kit, level, size)?),
             Coding::Br => Engine::Br(Box::new(brotli(level, size)?)),
-            Coding::Identity => return Err(EncodeError),
+            Coding::Identity | Coding::Dcz | Coding::Dcb => return Err(EncodeError),
         };
-        Ok(Self { kit: kit.clone(), engine })
+        Ok(Self { kit: kit.clone(), engine, head: Vec::new() })
+    }
+
+    /// An encoder of `dcz`; the content may be of any length.
+    ///
+    /// # Errors
+    /// [`EncodeError`]
+    pub fn dcz(kit: &Rc<Kit>, level: u8, size: Option<u64>, dictionary: &Dictionary) -> Result<Self, EncodeError> {
+        let mut loaded = kit.loaded(dictionary, level).ok_or(EncodeError)?;
+        let steps = [loaded.encoder.reset(ResetDirective::SessionOnly), loaded.encoder.set_pledged_src_size(size)];
+        if steps.iter().any(Result::is_err) {
+            return Err(EncodeError);
+        }
+        Ok(Self { kit: kit.clone(), engine: Engine::Dcz(loaded), head: head(&DCZ_MAGIC, dictionary.hash()) })
+    }
+
+    /// An encoder of `dcb` for exactly this content, which is then to be pushed.
+    ///
+    /// # Errors
+    /// [`EncodeError`], also where dictionary and content are too large for it.
+    pub fn dcb(kit: &Rc<Kit>, level: u8, content: &[u8], dictionary: &Dictionary) -> Result<Self, EncodeError> {
+        let engine = Dcb::new(dictionary.octets(), content, level).ok_or(EncodeError)?;
+        let head = head(&dcb::MAGIC, dictionary.hash());
+        Ok(Self { kit: kit.clone(), engine: Engine::Dcb(Box::new(engine)), head })
     }
 
     /// Takes a piece and appends what is ready. After [`Flow::End`] nothing may follow.
@@ -86,11 +115,14 @@ impl Encoder {
     /// # Errors
     /// [`EncodeError`]; what was written so far is of no use then.
     pub fn push(&mut self, input: &[u8], flow: Flow, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let Self { kit, engine } = self;
+        let Self { kit, engine, head } = self;
+        out.append(head);
         kit.with_scratch(|scratch| match engine {
             Engine::Gzip(_, encoder) => push_gzip(encoder, input, flow, scratch, out),
             Engine::Zstd(encoder) => push_zstd(encoder, input, flow, scratch, out),
             Engine::Br(encoder) => push_brotli(encoder, input, flow, scratch, out),
+            Engine::Dcz(loaded) => push_zstd(&mut loaded.encoder, input, flow, scratch, out),
+            Engine::Dcb(encoder) => encoder.push(input, flow, scratch, out),
             Engine::Gone => Err(EncodeError),
         })
     }
@@ -101,7 +133,8 @@ impl Drop for Encoder {
         match std::mem::replace(&mut self.engine, Engine::Gone) {
             Engine::Gzip(level, encoder) => self.kit.give_back_gzip(level, encoder),
             Engine::Zstd(encoder) => self.kit.give_back_zstd(encoder),
-            Engine::Br(_) | Engine::Gone => {}
+            Engine::Dcz(loaded) => self.kit.give_back_loaded(loaded),
+            Engine::Br(_) | Engine::Dcb(_) | Engine::Gone => {}
         }
     }
 }
@@ -122,6 +155,13 @@ pub fn whole(kit: &Rc<Kit>, coding: Coding, level: u8, input: &[u8]) -> Result<B
     let mut out = Vec::with_capacity(input.len() / 4 + 64);
     Encoder::new(kit, coding, level, Some(input.len() as u64))?.push(input, Flow::End, &mut out)?;
     Ok(out.into())
+}
+
+/// A frame that decoders skip (RFC 8878 §3.1.2), of 32 octets, which are the hash of the dictionary (RFC 9842 §5).
+const DCZ_MAGIC: [u8; 8] = [0x5e, 0x2a, 0x4d, 0x18, 0x20, 0, 0, 0];
+
+fn head(magic: &[u8], hash: Hash) -> Vec<u8> {
+    [magic, &hash].concat()
 }
 
 fn zstd(kit: &Kit, level: u8, size: Option<u64>) -> Result<CCtx<'static>, EncodeError> {

@@ -6,6 +6,7 @@ use http::header::{
 use http::{HeaderName, HeaderValue};
 
 use crate::http::Headers;
+use crate::http::dictionary::AVAILABLE_DICTIONARY;
 
 /// Fields that speak of the octets as they were (RFC 9530, RFC 3230, RFC 1864) or of parts of them.
 const OF_THE_OCTETS: [HeaderName; 5] = [
@@ -35,13 +36,25 @@ pub(in crate::filter) fn recode(headers: &mut Headers, coding: Option<&'static s
 
 /// Another client may be sent another coding (RFC 9110 §12.5.5).
 pub(in crate::filter) fn vary(headers: &mut Headers) {
-    let said = headers.all(&VARY).any(|value| {
-        let names = value.to_str().unwrap_or("").split(',').map(str::trim);
-        names.into_iter().any(|name| name == "*" || name.eq_ignore_ascii_case(ACCEPT_ENCODING.as_str()))
-    });
-    if !said {
+    if !varies_by(headers, &ACCEPT_ENCODING) {
         headers.append(VARY, HeaderValue::from_static("accept-encoding"));
     }
+}
+
+/// The same, and one with another dictionary may be sent other octets (RFC 9842 §6.2).
+pub(super) fn vary_by_dictionary(headers: &mut Headers) {
+    match (varies_by(headers, &ACCEPT_ENCODING), varies_by(headers, &AVAILABLE_DICTIONARY)) {
+        (_, true) => vary(headers),
+        (false, false) => headers.append(VARY, HeaderValue::from_static("accept-encoding, available-dictionary")),
+        (true, false) => headers.append(VARY, HeaderValue::from_static("available-dictionary")),
+    }
+}
+
+fn varies_by(headers: &Headers, name: &HeaderName) -> bool {
+    headers.all(&VARY).any(|value| {
+        let names = value.to_str().unwrap_or("").split(',').map(str::trim);
+        names.into_iter().any(|said| said == "*" || said.eq_ignore_ascii_case(name.as_str()))
+    })
 }
 
 /// A strong tag promises the same octets, which another coding breaks; a weak one promises the same meaning (RFC 9110 §8.8.1).
@@ -126,6 +139,23 @@ mod tests {
         ] {
             let mut fields: Headers = before.iter().map(|value| (VARY, HeaderValue::from_static(value))).collect();
             vary(&mut fields);
+            let seen: Vec<_> = fields.all(&VARY).filter_map(|value| value.to_str().ok()).collect();
+            assert_eq!(seen, after);
+        }
+    }
+
+    #[test]
+    fn with_a_dictionary_both_count() {
+        let both = "accept-encoding, available-dictionary";
+        for (before, after) in [
+            (vec![], vec![both]),
+            (vec!["Accept-Encoding"], vec!["Accept-Encoding", "available-dictionary"]),
+            (vec![both], vec![both]),
+            (vec!["Available-Dictionary"], vec!["Available-Dictionary", "accept-encoding"]),
+            (vec!["*"], vec!["*"]),
+        ] {
+            let mut fields: Headers = before.iter().map(|value| (VARY, HeaderValue::from_static(value))).collect();
+            vary_by_dictionary(&mut fields);
             let seen: Vec<_> = fields.all(&VARY).filter_map(|value| value.to_str().ok()).collect();
             assert_eq!(seen, after);
         }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use flate2::{Compress as Deflate, Compression};
 use libdeflater::{CompressionLvl, Compressor};
 use rustix::time::{ClockId, clock_gettime};
-use zstd_safe::CCtx;
+use zstd_safe::{CCtx, CParameter};
+
+use crate::http::dictionary::{Dictionary, Hash};
 
 /// Encoders of one kind that wait for work; what comes back beyond that is freed.
 const MAX_IDLE: usize = 8;
@@ -19,6 +21,12 @@ const MAX_BODIES: usize = 512;
 const SCRATCH: usize = 32 * 1024;
 /// Room for output that is kept.
 const MAX_ROOM: usize = 256 * 1024;
+/// What encoders of zstd with a dictionary in them may take while they wait for work; the one that waits longest goes first.
+const MAX_LOADED: usize = 16 * 1024 * 1024;
+/// Bodies that are compressed with a dictionary at the same time: an encoder of one takes a megabyte or two, or several for brotli.
+const MAX_WITH_DICTIONARY: usize = 32;
+/// The windows of zstd with a dictionary, as powers of two: every client has room for the larger one (RFC 9842 §5).
+const WINDOWS: (u32, u32) = (18, 23);
 /// How often the share of the thread is measured at most.
 const MEASURE: Duration = Duration::from_millis(100);
 
@@ -29,7 +37,9 @@ pub struct Kit {
     whole: RefCell<Vec<(u8, Compressor)>>,
     zstd: RefCell<Vec<CCtx<'static>>>,
     room: RefCell<Vec<u8>>,
+    loaded: RefCell<Vec<Loaded>>,
     bodies: Cell<usize>,
+    with_dictionary: Cell<usize>,
     load: Cell<Option<Load>>,
 }
 
@@ -48,13 +58,25 @@ struct Load {
     share: f32,
 }
 
+/// An encoder of zstd that has read a dictionary in.
+pub(super) struct Loaded {
+    hash: Hash,
+    level: u8,
+    pub(super) encoder: CCtx<'static>,
+}
+
 /// A body's place among those that are compressed, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place(Rc<Kit>);
+pub struct Place {
+    kit: Rc<Kit>,
+    with_dictionary: bool,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.bodies.set(self.0.bodies.get() - 1);
+        let Self { kit, with_dictionary } = self;
+        kit.bodies.set(kit.bodies.get() - 1);
+        kit.with_dictionary.set(kit.with_dictionary.get() - usize::from(*with_dictionary));
     }
 }
 
@@ -65,11 +87,60 @@ impl Kit {
     }
 
     /// A place for one more body; `None` where there are too many.
-    pub(super) fn place(self: &Rc<Self>) -> Option<Place> {
+    pub fn place(self: &Rc<Self>) -> Option<Place> {
         (self.bodies.get() < MAX_BODIES).then(|| {
             self.bodies.set(self.bodies.get() + 1);
-            Place(self.clone())
+            Place { kit: self.clone(), with_dictionary: false }
         })
+    }
+
+    /// A place for one more body that is compressed with a dictionary.
+    pub fn place_with_dictionary(self: &Rc<Self>) -> Option<Place> {
+        if self.with_dictionary.get() == MAX_WITH_DICTIONARY {
+            return None;
+        }
+        let mut place = self.place()?;
+        place.with_dictionary = true;
+        self.with_dictionary.set(self.with_dictionary.get() + 1);
+        Some(place)
+    }
+
+    /// An encoder of zstd that has read this dictionary in, now or before.
+    pub(super) fn loaded(&self, dictionary: &Dictionary, level: u8) -> Option<Loaded> {
+        let (hash, mut idle) = (dictionary.hash(), self.loaded.borrow_mut());
+        if let Some(at) = idle.iter().rposition(|one| (one.hash, one.level) == (hash, level)) {
+            return Some(idle.remove(at));
+        }
+        let mut encoder = CCtx::try_create()?;
+        // Content of up to twice its size sees all of the dictionary.
+        let window = (dictionary.octets().len() * 2).next_power_of_two().ilog2().clamp(WINDOWS.0, WINDOWS.1);
+        encoder.set_parameter(CParameter::CompressionLevel(level.into())).ok()?;
+        encoder.set_parameter(CParameter::WindowLog(window)).ok()?;
+        encoder.load_dictionary(dictionary.octets()).ok()?;
+        Some(Loaded { hash, level, encoder })
+    }
+
+    /// As if the thread were busy for that share of its time.
+    #[cfg(test)]
+    pub(super) fn pretend(&self, share: f32) {
+        let at = Instant::now() + Duration::from_secs(3600);
+        self.load.set(Some(Load { at, cpu: Duration::ZERO, share }));
+    }
+
+    /// How many encoders with a dictionary wait for work, and the octets that they take.
+    #[cfg(test)]
+    pub(super) fn loaded_size(&self) -> (usize, usize) {
+        let idle = self.loaded.borrow();
+        (idle.len(), idle.iter().map(|one| one.encoder.sizeof()).sum())
+    }
+
+    pub(super) fn give_back_loaded(&self, loaded: Loaded) {
+        let mut idle = self.loaded.borrow_mut();
+        idle.push(loaded);
+        let mut octets: usize = idle.iter().map(|one| one.encoder.sizeof()).sum();
+        while octets > MAX_LOADED {
+            octets -= idle.remove(0).encoder.sizeof();
+        }
     }
 
     /// A streaming encoder of gzip.
@@ -179,5 +250,12 @@ mod tests {
         assert!(kit.busy(start + Duration::from_secs(100)) < 0.5);
         let shown = kit.busy(start + Duration::from_secs(100) + MEASURE / 2);
         assert!(shown < 0.5, "the last figure stays for a while");
+        let cpu = || clock_gettime(ClockId::ThreadCPUTime);
+        let begun = cpu();
+        let micros = |time: rustix::time::Timespec| time.tv_sec * 1_000_000 + time.tv_nsec / 1000;
+        while micros(cpu()) - micros(begun) < 99_000 {
+            std::hint::spin_loop();
+        }
+        assert!(kit.busy(start + Duration::from_secs(100) + MEASURE) > 0.9, "it did nothing else");
     }
 }

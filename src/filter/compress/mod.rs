@@ -5,17 +5,23 @@
 
 mod choose;
 mod fields;
+mod shared;
 mod types;
 
 mod body;
+mod dcb;
 mod encoder;
 mod kit;
+mod slice;
 
 pub use body::{EncodedBody, Plan};
-pub use choose::{Compress, Packed, Reason, Verdict, Wish};
+pub use choose::{Choice, Compress, How, Packed, Reason, Verdict, Wish, place};
 pub use encoder::{EncodeError, Encoder, Flow, whole};
 pub(in crate::filter) use fields::{recode, vary};
-pub use kit::Kit;
+pub use kit::{Kit, Place};
+pub use slice::{at_once, slice};
 
+#[cfg(test)]
+mod shared_tests;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use bytes::{Buf, Bytes};
 use super::decoder::{DecodeError, Decoder};
 use crate::http::negotiate::Coding;
 use crate::http::{Body, BodyError, BodyStream, Frame, Headers, Length};
+use crate::observe::metrics::{Decoded, Undecoded, WorkerMetrics};
 
 /// Octets that are handed on at a time.
 const PIECE: usize = 32 * 1024;
@@ -24,10 +25,34 @@ pub struct Bounds {
     pub ratio: u32,
 }
 
+/// Where it is counted what becomes of a body.
+#[derive(Clone)]
+pub struct Tally {
+    /// The counters.
+    pub metrics: WorkerMetrics,
+    /// On which side the body is.
+    pub side: Decoded,
+}
+
+impl std::fmt::Debug for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tally").field("side", &self.side).finish_non_exhaustive()
+    }
+}
+
+impl Tally {
+    /// A body was not decompressed.
+    pub fn refused(&self, why: Undecoded) {
+        self.metrics.left_undecoded(self.side, why);
+    }
+}
+
 /// The plain form of a body.
 #[derive(Debug)]
 pub struct DecodedBody {
     source: Body,
+    coding: Coding,
+    tally: Option<Tally>,
     decoder: Decoder,
     bounds: Bounds,
     input: Bytes,
@@ -54,7 +79,25 @@ impl DecodedBody {
     pub fn new(source: Body, coding: Coding, bounds: Bounds) -> Result<Self, DecodeError> {
         let decoder = Decoder::new(coding)?;
         let (input, stage) = (Bytes::new(), Stage::Decoding);
-        Ok(Self { source, decoder, bounds, input, read: 0, written: 0, budget: SLICE, full: false, stage })
+        let (tally, budget, full) = (None, SLICE, false);
+        Ok(Self { source, coding, tally, decoder, bounds, input, read: 0, written: 0, budget, full, stage })
+    }
+
+    /// Counted there.
+    #[must_use]
+    pub fn counted(mut self, tally: Tally) -> Self {
+        self.tally = Some(tally);
+        self
+    }
+
+    fn refused(&self, why: Undecoded) -> BodyError {
+        if let Some(tally) = &self.tally {
+            tally.refused(why);
+        }
+        match why {
+            Undecoded::TooLarge | Undecoded::TooDense => BodyError::TooLarge,
+            Undecoded::Unknown | Undecoded::Malformed => BodyError::Malformed,
+        }
     }
 
     /// One step of the decoder; `None` where it needs more input.
@@ -63,14 +106,14 @@ impl DecodedBody {
         let mut filled = 0;
         while (!self.input.is_empty() || self.full) && filled < PIECE {
             let step = self.decoder.step(&self.input, &mut room[filled..]);
-            let (read, written) = step.map_err(|DecodeError| BodyError::Malformed)?;
+            let (read, written) = step.map_err(|DecodeError| self.refused(Undecoded::Malformed))?;
             self.input.advance(read);
             filled += written;
             self.full = filled == PIECE;
             self.count(read, written)?;
             if read == 0 && written == 0 {
                 // It wants neither: what is left over is no content of this coding.
-                return if self.input.is_empty() { Ok(None) } else { Err(BodyError::Malformed) };
+                return if self.input.is_empty() { Ok(None) } else { Err(self.refused(Undecoded::Malformed)) };
             }
         }
         room.truncate(filled);
@@ -82,14 +125,18 @@ impl DecodedBody {
         self.read += read as u64;
         self.written += written as u64;
         let Bounds { octets, ratio } = self.bounds;
-        let too_large = octets > 0 && self.written > octets;
-        let grows = ratio > 0 && self.written > RATIO_FREE && self.written / u64::from(ratio) > self.read;
-        if too_large || grows { Err(BodyError::TooLarge) } else { Ok(()) }
+        if octets > 0 && self.written > octets {
+            return Err(self.refused(Undecoded::TooLarge));
+        }
+        if ratio > 0 && self.written > RATIO_FREE && self.written / u64::from(ratio) > self.read {
+            return Err(self.refused(Undecoded::TooDense));
+        }
+        Ok(())
     }
 
     fn end(&mut self, trailers: Option<Headers>) -> Result<(), BodyError> {
         if !self.decoder.is_whole() && self.read > 0 {
-            return Err(BodyError::Malformed);
+            return Err(self.refused(Undecoded::Malformed));
         }
         self.stage = Stage::Ended(trailers);
         Ok(())
@@ -117,6 +164,14 @@ impl DecodedBody {
                 None => self.end(None)?,
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
             }
+        }
+    }
+}
+
+impl Drop for DecodedBody {
+    fn drop(&mut self) {
+        if let Some(Tally { metrics, side }) = &self.tally {
+            metrics.decompressed(*side, self.coding, self.read, self.written);
         }
     }
 }

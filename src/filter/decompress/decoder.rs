@@ -50,7 +50,7 @@ impl Decoder {
                 Engine::Zstd(decoder)
             }
             Coding::Br => Engine::Br(BrotliDecoderOptions::new().build().map_err(|_| DecodeError)?),
-            Coding::Identity => return Err(DecodeError),
+            Coding::Identity | Coding::Dcz | Coding::Dcb => return Err(DecodeError),
         };
         Ok(Self { engine, ended: false, members: 0 })
     }

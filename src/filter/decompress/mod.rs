@@ -8,7 +8,7 @@ mod decoder;
 mod request;
 mod response;
 
-pub use body::{Bounds, DecodedBody};
+pub use body::{Bounds, DecodedBody, Tally};
 pub use decoder::{DecodeError, Decoder};
 pub use request::{Decompress, Uncoded};
 pub use response::decode_for;

@@ -3,12 +3,13 @@
 use http::HeaderValue;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 
-use super::body::{Bounds, DecodedBody};
+use super::body::{Bounds, DecodedBody, Tally};
 use crate::config::model;
 use crate::filter::FilterError;
 use crate::http::Body;
 use crate::http::negotiate::Coding;
 use crate::http::sanitize::CleanRequest;
+use crate::observe::metrics::Undecoded;
 
 /// `decompress_request` of a route.
 #[derive(Clone, Copy, Debug)]
@@ -35,14 +36,17 @@ impl Decompress {
     ///
     /// # Errors
     /// [`FilterError::ContentCoding`] where it has one that is not known, or several.
-    pub fn on_request(&self, request: &mut CleanRequest) -> Result<Uncoded, FilterError> {
+    pub fn on_request(&self, request: &mut CleanRequest, tally: Tally) -> Result<Uncoded, FilterError> {
         if !request.headers().contains(&CONTENT_ENCODING) || request.request().upgrade.is_some() {
             return Ok(Uncoded::Plain);
         }
         let mut codings = request.headers().all(&CONTENT_ENCODING);
         let coding = codings.next().and_then(known).filter(|_| codings.next().is_none());
-        let coding = coding.ok_or(FilterError::ContentCoding)?;
         drop(codings);
+        let Some(coding) = coding else {
+            tally.refused(Undecoded::Unknown);
+            return Err(FilterError::ContentCoding);
+        };
         request.headers_mut().remove(&CONTENT_ENCODING);
         if coding == Coding::Identity || request.request().body.is_empty() {
             return Ok(Uncoded::Plain);
@@ -50,7 +54,7 @@ impl Decompress {
         request.headers_mut().remove(&CONTENT_LENGTH);
         let body = std::mem::take(request.body_mut());
         let decoded = DecodedBody::new(body, coding, self.bounds).map_err(|_| FilterError::ContentCoding)?;
-        *request.body_mut() = Body::stream(decoded);
+        *request.body_mut() = Body::stream(decoded.counted(tally));
         Ok(Uncoded::From(coding))
     }
 }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_RANGE};
 
-use super::body::{Bounds, DecodedBody};
+use super::body::{Bounds, DecodedBody, Tally};
 use super::request::known;
 use crate::filter::compress::{recode, vary};
 use crate::http::negotiate::Coding;
@@ -13,7 +13,12 @@ use crate::http::{Body, Headers};
 /// What a response has for a coding that can be taken off, where this client may not be sent it: `takes` tells of a coding.
 ///
 /// A 206 is left alone: a part of coded content cannot be decoded by itself.
-pub fn decode_for(takes: impl Fn(Coding) -> bool, head: bool, response: &mut CleanResponse) -> Option<Coding> {
+pub fn decode_for(
+    takes: impl Fn(Coding) -> bool,
+    head: bool,
+    response: &mut CleanResponse,
+    tally: Tally,
+) -> Option<Coding> {
     let status = response.status();
     if status == StatusCode::PARTIAL_CONTENT || status.is_informational() {
         return None;
@@ -27,7 +32,7 @@ pub fn decode_for(takes: impl Fn(Coding) -> bool, head: bool, response: &mut Cle
         // What comes is held a piece at a time, and the client's own pace bounds the rest.
         let body = std::mem::take(response.body_mut());
         let bounds = Bounds { octets: 0, ratio: 0 };
-        *response.body_mut() = Body::stream(DecodedBody::new(body, coding, bounds).ok()?);
+        *response.body_mut() = Body::stream(DecodedBody::new(body, coding, bounds).ok()?.counted(tally));
     }
     recode(response.headers_mut(), None);
     Some(coding)

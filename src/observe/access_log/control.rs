@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use crate::config::model::{AccessSink, Log};
 use crate::observe::Names;
 use crate::observe::metrics::{LogCounts, Metrics};
+use crate::observe::redact::Redaction;
 
 use super::format::{Format, TemplateError};
 use super::worker::WorkerAccessLog;
@@ -30,7 +31,13 @@ pub(crate) const OCTETS: usize = 8 << 20;
 pub(crate) struct Destination {
     pub(crate) sink: AccessSink,
     pub(crate) format: Format,
+    pub(crate) redaction: Redaction,
+    /// Of exchanges that did not fail so many of [`WHOLE`] are written.
+    pub(crate) sample: u32,
 }
+
+/// All of them.
+pub(crate) const WHOLE: u32 = 1_000_000;
 
 /// Why an access log cannot be.
 #[derive(Debug)]
@@ -142,6 +149,11 @@ impl AccessLog {
         WorkerAccessLog::new(self.latest.clone(), self.queue.clone(), self.names.clone(), self.counts.clone())
     }
 
+    /// By which rules lines are written.
+    pub(crate) fn latest(&self) -> Arc<ArcSwap<Destination>> {
+        self.latest.clone()
+    }
+
     /// Lines that were dropped since the start.
     pub fn dropped(&self) -> u64 {
         self.counts.dropped.load(Relaxed)
@@ -172,7 +184,8 @@ fn prepare(log: &Log, open: Option<&AccessSink>) -> Result<Prepared, AccessLogEr
     let format = Format::compile(&log.access_format).map_err(AccessLogError::Template)?;
     let sink = log.access.clone();
     let file = if open == Some(&sink) { None } else { writer::open(&sink)? };
-    Ok(Prepared { destination: Destination { sink, format }, file })
+    let (redaction, sample) = (Redaction::compile(&log.redaction), (log.sample * f64::from(WHOLE)).round() as u32);
+    Ok(Prepared { destination: Destination { sink, format, redaction, sample }, file })
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use http::Version;
 
-use crate::observe::{Causes, Exchange, Names, clock::Clock};
+use crate::observe::redact::Redaction;
+use crate::observe::tracing::TraceId;
+use crate::observe::{Cause, Causes, Exchange, Names, Tries, clock::Clock};
 
 /// The table of fields: the name in Rust and the name in JSON and templates, in the order of a JSON line.
 macro_rules! fields {
@@ -38,7 +40,9 @@ macro_rules! fields {
         /// the compiler knows key and field at each: a loop over a table takes twice the time.
         #[inline(always)]
         pub(crate) fn each_in_json<'a>(facts: &Facts<'a>, mut each: impl FnMut(&'static [u8], Value<'a>)) {
-            $(each(concat!(",\"", $name, "\":").as_bytes(), Field::$field.value(facts));)*
+            $(if !facts.redaction.omits(Field::$field) {
+                each(concat!(",\"", $name, "\":").as_bytes(), Field::$field.value(facts));
+            })*
         }
     };
 }
@@ -47,6 +51,7 @@ fields! {
 in json:
     Time "time"
     RequestId "request_id"
+    TraceId "trace_id"
     Client "client_ip"
     Peer "peer"
     Listener "listener"
@@ -62,6 +67,7 @@ in json:
     RequestBytes "request_bytes"
     ResponseBytes "response_bytes"
     Encoding "encoding"
+    EncodingSource "encoding_source"
     PlainBytes "plain_bytes"
     Duration "duration_ms"
     Connect "connect_ms"
@@ -70,11 +76,17 @@ in json:
     Attempts "attempts"
     Retries "retries"
     NotRetried "not_retried"
+    Tries "tries"
+    Hedge "hedge"
     Reused "reused"
     Cache "cache"
     CacheReason "cache_reason"
     CacheAge "cache_age"
     Collapsed "cache_collapsed"
+    RateLimit "rate_limit"
+    DryRun "rate_limit_dry_run"
+    User "user"
+    Injected "injected"
     Fault "fault"
     Side "side"
     Referer "referer"
@@ -91,7 +103,7 @@ in templates only:
 }
 
 /// What a field holds in one exchange.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Value<'a> {
     /// Nothing: the fact does not apply, or nobody knows it.
     Absent,
@@ -106,6 +118,11 @@ pub(crate) enum Value<'a> {
     /// Words of the program, with commas between them.
     Causes(Causes),
     Address(IpAddr),
+    /// A target of which not everything may be seen.
+    Target(&'a [u8], &'a Redaction),
+    /// Attempts, and when the exchange began.
+    Tries(&'a Tries, Instant),
+    TraceId(TraceId),
     AddressAndPort(SocketAddr),
 }
 
@@ -114,6 +131,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) exchange: &'a Exchange,
     pub(crate) names: &'a Names,
     pub(crate) clock: &'a Clock,
+    pub(crate) redaction: &'a Redaction,
     pub(crate) now: Instant,
 }
 
@@ -138,8 +156,15 @@ impl Field {
         match self {
             Self::Time => Value::Own(facts.clock.rfc3339()),
             Self::RequestId => exchange.request_id.as_ref().map_or(Value::Absent, |id| Value::Foreign(id.as_bytes())),
-            Self::Client => exchange.client.map_or(Value::Absent, Value::Address),
-            Self::Peer => exchange.peer.map_or(Value::Absent, Value::AddressAndPort),
+            Self::TraceId => exchange.trace.as_ref().map_or(Value::Absent, |trace| Value::TraceId(trace.id)),
+            Self::Client => {
+                let client = exchange.client.and_then(|client| facts.redaction.client(client));
+                client.map_or(Value::Absent, Value::Address)
+            }
+            Self::Peer => {
+                let peer = exchange.peer.and_then(|peer| facts.redaction.peer(peer));
+                peer.map_or(Value::Absent, Value::AddressAndPort)
+            }
             Self::Listener => text(facts.names.listener(exchange.listener)),
             Self::Route => exchange.route.map_or(Value::Absent, |route| text(facts.names.route(route))),
             Self::Upstream => exchange.upstream.map_or(Value::Absent, |upstream| text(facts.names.upstream(upstream))),
@@ -147,13 +172,12 @@ impl Field {
             Self::Method => Value::Foreign(exchange.method.as_str().as_bytes()),
             Self::Scheme => Value::Own(exchange.scheme.as_str().as_bytes()),
             Self::Authority => foreign(exchange.authority.as_bytes()),
-            Self::Target => foreign(exchange.target.as_bytes()),
+            Self::Target => target(exchange.target.as_bytes(), facts.redaction),
             Self::Protocol => Value::Own(protocol(exchange.version)),
             Self::Status => exchange.status.map_or(Value::Absent, |status| Value::Number(status.as_u16().into())),
             Self::RequestBytes => Value::Number(exchange.request_bytes),
             Self::ResponseBytes => Value::Number(exchange.response_bytes),
-            Self::Encoding => exchange.encoding.map_or(Value::Absent, |coding| Value::Own(coding.as_str().as_bytes())),
-            Self::PlainBytes => exchange.encoding.map_or(Value::Absent, |_| Value::Number(exchange.plain_bytes)),
+            Self::Encoding | Self::EncodingSource | Self::PlainBytes => self.of_encoding(exchange),
             Self::Duration => since_start(facts, Some(facts.now)),
             Self::Connect => since_start(facts, exchange.connected),
             Self::FirstByte => since_start(facts, exchange.first_byte),
@@ -163,21 +187,22 @@ impl Field {
             Self::Retries if exchange.retries.is_empty() => Value::Absent,
             Self::Retries => Value::Causes(exchange.retries),
             Self::NotRetried => exchange.not_retried.map_or(Value::Absent, |why| Value::Own(why.label().as_bytes())),
+            Self::Hedge if exchange.hedge_won => Value::Own(b"won"),
+            Self::Hedge if exchange.retries.iter().any(|cause| cause == Cause::Hedge) => Value::Own(b"lost"),
+            Self::Hedge => Value::Absent,
             Self::Reused if asked => Value::Bool(exchange.reused),
             Self::Reused => Value::Absent,
-            Self::Cache => exchange.cache.map_or(Value::Absent, |cache| Value::Own(cache.verdict.label().as_bytes())),
-            Self::CacheReason => {
-                let reason = exchange.cache.and_then(|cache| cache.reason);
-                reason.map_or(Value::Absent, |reason| Value::Own(reason.as_bytes()))
-            }
-            Self::CacheAge => {
-                exchange.cache.and_then(|cache| cache.age).map_or(Value::Absent, |age| Value::Number(age.into()))
-            }
-            Self::Collapsed if exchange.cache.is_some_and(|cache| cache.collapsed) => Value::Bool(true),
-            Self::Collapsed => Value::Absent,
+            Self::Cache | Self::CacheReason | Self::CacheAge | Self::Collapsed => self.of_cache(exchange),
+            Self::RateLimit | Self::DryRun | Self::User | Self::Injected => self.of_edge(exchange),
             Self::Fault => exchange.fault.map_or(Value::Absent, |fault| Value::Own(fault.label.as_bytes())),
             Self::Side => exchange.fault.map_or(Value::Absent, |fault| Value::Own(fault.side.as_str().as_bytes())),
-            Self::Referer => exchange.referer.as_ref().map_or(Value::Absent, |value| Value::Foreign(value.as_bytes())),
+            Self::Tries if exchange.attempts > 1 && !exchange.tries.list().is_empty() => {
+                Value::Tries(&exchange.tries, exchange.start)
+            }
+            Self::Tries => Value::Absent,
+            Self::Referer => {
+                exchange.referer.as_ref().map_or(Value::Absent, |value| target(value.as_bytes(), facts.redaction))
+            }
             Self::UserAgent => {
                 exchange.user_agent.as_ref().map_or(Value::Absent, |value| Value::Foreign(value.as_bytes()))
             }
@@ -192,6 +217,61 @@ impl Field {
             Self::HttpVersion => Value::Own(http_version(exchange.version)),
         }
     }
+
+    /// How the body was compressed.
+    #[inline(always)]
+    fn of_encoding(self, exchange: &Exchange) -> Value<'_> {
+        match self {
+            Self::Encoding => {
+                exchange.encoding.map_or(Value::Absent, |(coding, _)| Value::Own(coding.as_str().as_bytes()))
+            }
+            Self::EncodingSource => {
+                exchange.encoding.map_or(Value::Absent, |(_, how)| Value::Own(how.label().as_bytes()))
+            }
+            Self::PlainBytes => exchange.encoding.map_or(Value::Absent, |_| Value::Number(exchange.plain_bytes)),
+            _ => Value::Absent,
+        }
+    }
+
+    /// What the cache did.
+    #[inline(always)]
+    fn of_cache(self, exchange: &Exchange) -> Value<'_> {
+        match self {
+            Self::Cache => exchange.cache.map_or(Value::Absent, |cache| Value::Own(cache.verdict.label().as_bytes())),
+            Self::CacheReason => {
+                let reason = exchange.cache.and_then(|cache| cache.reason);
+                reason.map_or(Value::Absent, |reason| Value::Own(reason.as_bytes()))
+            }
+            Self::CacheAge => {
+                exchange.cache.and_then(|cache| cache.age).map_or(Value::Absent, |age| Value::Number(age.into()))
+            }
+            Self::Collapsed if exchange.cache.is_some_and(|cache| cache.collapsed) => Value::Bool(true),
+            Self::Collapsed => Value::Absent,
+            _ => Value::Absent,
+        }
+    }
+
+    /// What the edge found out.
+    #[inline(always)]
+    fn of_edge(self, exchange: &Exchange) -> Value<'_> {
+        match self {
+            Self::RateLimit => {
+                exchange.edge.as_ref().and_then(|edge| edge.limit.as_deref()).map_or(Value::Absent, text)
+            }
+            Self::DryRun if exchange.edge.as_ref().is_some_and(|edge| edge.dry_run) => Value::Bool(true),
+            Self::DryRun => Value::Absent,
+            Self::User => exchange.edge.as_ref().and_then(|edge| edge.user.as_deref()).map_or(Value::Absent, text),
+            Self::Injected => {
+                let label = exchange.edge.as_ref().and_then(|edge| edge.injected.label());
+                label.map_or(Value::Absent, |label| Value::Own(label.as_bytes()))
+            }
+            _ => Value::Absent,
+        }
+    }
+}
+
+fn target<'a>(bytes: &'a [u8], redaction: &'a Redaction) -> Value<'a> {
+    if redaction.touches(bytes) { Value::Target(bytes, redaction) } else { foreign(bytes) }
 }
 
 fn text(text: &str) -> Value<'_> {

@@ -173,8 +173,10 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Literal(text) => out.extend_from_slice(text),
+                Part::Field(field) if facts.redaction.omits(*field) => out.push(b'-'),
                 Part::Field(field) => match field.value(facts) {
                     Value::Absent => out.push(b'-'),
+                    Value::Target(target, redaction) => redaction.pieces(target, |piece| escape::text(out, piece)),
                     Value::Foreign(bytes) => escape::text(out, bytes),
                     Value::Own(text) => out.extend_from_slice(text),
                     plain => write_plain(out, plain),
@@ -196,7 +198,8 @@ fn field_at(text: &str, brace: usize) -> Result<Field, TemplateError> {
     })
 }
 
-fn json_line(facts: &Facts<'_>, out: &mut Vec<u8>) {
+/// One JSON object, without the end of the line.
+pub(crate) fn json_line(facts: &Facts<'_>, out: &mut Vec<u8>) {
     let start = out.len();
     each_in_json(facts, |key, value| {
         #[inline(always)]
@@ -210,7 +213,14 @@ fn json_line(facts: &Facts<'_>, out: &mut Vec<u8>) {
             Value::Absent => {}
             Value::Foreign(bytes) => quoted(out, key, |out| escape::json(out, bytes)),
             Value::Own(text) => quoted(out, key, |out| out.extend_from_slice(text)),
-            Value::Address(_) | Value::AddressAndPort(_) | Value::Causes(_) => {
+            Value::Target(target, redaction) => {
+                quoted(out, key, |out| redaction.pieces(target, |piece| escape::json(out, piece)))
+            }
+            Value::Tries(tries, start) => {
+                out.extend_from_slice(key);
+                tries.write_json(start, out);
+            }
+            Value::Address(_) | Value::AddressAndPort(_) | Value::Causes(_) | Value::TraceId(_) => {
                 quoted(out, key, |out| write_plain(out, value))
             }
             plain => {
@@ -222,6 +232,17 @@ fn json_line(facts: &Facts<'_>, out: &mut Vec<u8>) {
     // Each key brings the comma before it; the first is `time`, which is always there.
     out[start] = b'{';
     out.push(b'}');
+}
+
+impl Value<'_> {
+    /// Appends its text; of what needs quotes, without them.
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Value::Foreign(bytes) | Value::Own(bytes) => out.extend_from_slice(bytes),
+            Value::Target(target, redaction) => redaction.pieces(target, |piece| out.extend_from_slice(piece)),
+            plain => write_plain(out, plain),
+        }
+    }
 }
 
 #[inline]
@@ -245,7 +266,11 @@ fn write_plain(out: &mut Vec<u8>, value: Value<'_>) {
             out.extend_from_slice(b"]:");
             write_number(out, address.port().into());
         }
-        Value::Absent | Value::Foreign(_) | Value::Own(_) => {}
+        Value::TraceId(id) => {
+            let _ = write!(out, "{id}"); // writing to memory cannot fail
+        }
+        Value::Tries(tries, _) => tries.write_text(out),
+        Value::Absent | Value::Foreign(_) | Value::Own(_) | Value::Target(..) => {}
     }
 }
 

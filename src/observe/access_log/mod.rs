@@ -16,5 +16,9 @@ pub use fields::Field;
 pub use format::{Format, Template, TemplateError};
 pub use worker::WorkerAccessLog;
 
+pub(crate) use control::Destination;
+pub(crate) use fields::{Facts, Value};
+pub(crate) use format::json_line;
+
 #[cfg(test)]
 mod tests;

@@ -13,17 +13,21 @@ use proptest::prelude::*;
 
 use super::control::OCTETS;
 use super::*;
-use crate::config::model::{AccessFormat, AccessSink, Log, LogFormat, LogLevel};
+use crate::config::model::{AccessFormat, AccessSink, Log, LogClient, LogQuery, LogRedaction};
 use crate::http::negotiate::Coding;
 use crate::http::{Scheme, Text};
 use crate::observe::clock::Clock;
-use crate::observe::metrics::Metrics;
-use crate::observe::{CacheFacts, CacheVerdict, Cause, Exchange, ListenerId, NotRetried, Side, TlsFacts};
+use crate::observe::metrics::{Compressed, Metrics};
+use crate::observe::redact::Redaction;
+use crate::observe::tracing::{SpanId, Trace, TraceId};
+use crate::observe::{
+    CacheFacts, CacheVerdict, Cause, EdgeFacts, Exchange, Injected, ListenerId, NotRetried, Side, TlsFacts, Try,
+};
 
 const WAIT: Duration = Duration::from_secs(20);
 
 fn config(access: AccessSink, access_format: AccessFormat) -> Log {
-    Log { level: LogLevel::Info, format: LogFormat::Text, access, access_format }
+    Log { access, access_format, ..Log::default() }
 }
 
 fn to_file(path: &Path, template: &str) -> Log {
@@ -70,25 +74,99 @@ fn full(metrics: &Metrics) -> (Exchange, Instant) {
     exchange.retries.push(Cause::Connect);
     exchange.retries.push(Cause::Status503);
     exchange.not_retried = Some(NotRetried::Budget);
+    exchange.hedge_won = true;
     exchange.cache =
         Some(CacheFacts { verdict: CacheVerdict::Miss, reason: Some("vary_miss"), age: Some(7), collapsed: true });
-    exchange.encoding = Some(Coding::Br);
+    let injected = Injected { delay: true, abort: true };
+    *exchange.edge() = EdgeFacts {
+        limit: Some("per_ip".into()),
+        dry_run: true,
+        user: Some("ann".into()),
+        injected,
+        ..EdgeFacts::default()
+    };
+    exchange.encoding = Some((Coding::Br, Compressed::Stored));
     exchange.plain_bytes = 7_000;
     exchange.reused = true;
     exchange.upgraded = true;
     exchange.complete = true;
     exchange.fail(Side::Upstream, "reset");
+    exchange.tries.push(Try {
+        endpoint: Rc::from("10.0.0.1:80"),
+        begun: start,
+        took: Duration::from_millis(2),
+        status: None,
+        failure: Some("reset"),
+        reused: true,
+        span: 0,
+    });
+    let (id, span) = (TraceId(0xabc), SpanId(1));
+    exchange.trace = Some(Rc::new(Trace { id, span, parent: None, sampled: true, state: None }));
     (exchange, start + Duration::from_micros(1_234_567))
 }
 
 fn line(format: &AccessFormat, metrics: &Metrics, exchange: &Exchange, now: Instant) -> String {
+    let all = LogRedaction { query: LogQuery::Keep, ..LogRedaction::default() };
+    redacted(format, metrics, exchange, now, &all)
+}
+
+fn redacted(
+    format: &AccessFormat,
+    metrics: &Metrics,
+    exchange: &Exchange,
+    now: Instant,
+    rules: &LogRedaction,
+) -> String {
     let mut clock = Clock::new();
     clock.set(now);
     let mut out = Vec::new();
     let names = metrics.names().load_full();
-    let facts = fields::Facts { exchange, names: &names, clock: &clock, now };
+    let redaction = &Redaction::compile(rules);
+    let facts = fields::Facts { exchange, names: &names, clock: &clock, redaction, now };
     Format::compile(format).expect("a format").write(&facts, &mut out);
     String::from_utf8(out).expect("UTF-8")
+}
+
+#[test]
+fn what_is_redacted_is_in_no_format() {
+    let metrics = Metrics::new();
+    let (mut exchange, now) = full(&metrics);
+    exchange.target = visible("/reset?token=s3cret&page=2");
+    exchange.referer = Some(HeaderValue::from_static("https://example.com/?session=s3cret"));
+    let rules = LogRedaction {
+        query_keep: vec!["page".to_owned()],
+        client: LogClient::Mask,
+        omit: vec!["user_agent".to_owned()],
+        ..LogRedaction::default()
+    };
+    let template = AccessFormat::Template("{target} {referer} {client_ip} {peer} {user_agent}".to_owned());
+    for format in [AccessFormat::Json, AccessFormat::Combined, template] {
+        let line = redacted(&format, &metrics, &exchange, now, &rules);
+        assert!(!line.contains("s3cret") && !line.contains("curl") && !line.contains("203.0.113.9"), "{line}");
+        assert!(line.contains("/reset?token=*&page=2") && line.contains("https://example.com/?session=*"), "{line}");
+        assert!(line.contains("203.0.113.0"), "{line}");
+    }
+}
+
+#[test]
+fn a_sample_has_its_share_and_everything_that_failed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log");
+    let metrics = Metrics::new();
+    let (mut exchange, now) = full(&metrics);
+    let log = Log { sample: 0.1, ..to_file(&path, "{status}") };
+    let log = AccessLog::start(&log, &metrics).expect("a file");
+    let worker = log.worker();
+    (0..10).for_each(|_| worker.write(&exchange, now));
+    exchange.fault = None;
+    exchange.status = Some(StatusCode::OK);
+    (0..10_000).for_each(|_| worker.write(&exchange, now));
+    worker.flush();
+    log.settle();
+    let text = fs::read_to_string(&path).expect("lines");
+    assert_eq!(text.lines().filter(|line| *line == "502").count(), 10);
+    let drawn = text.lines().filter(|line| *line == "200").count();
+    assert!((950..=1050).contains(&drawn), "{drawn}");
 }
 
 fn json(metrics: &Metrics, exchange: &Exchange, now: Instant) -> serde_json::Map<String, serde_json::Value> {
@@ -105,17 +183,25 @@ fn a_json_line_has_every_fact() {
         assert!(seen.contains_key(*name), "{name}");
     }
     assert_eq!(seen.len(), all.len());
-    let expected = serde_json::json!({
+    let mut expected = serde_json::json!({
         "request_id": "0191-abc", "client_ip": "203.0.113.9", "peer": "[2001:db8::1]:4711", "listener": "web",
         "route": "a\"pi", "upstream": "up", "endpoint": "10.0.0.1:80", "method": "POST", "scheme": "https",
         "authority": "example.com", "target": "/a?b=\"c\"", "protocol": "h2", "status": 502, "request_bytes": 12,
-        "response_bytes": 3456, "encoding": "br", "plain_bytes": 7000, "duration_ms": 1234.567, "connect_ms": 1.002, "first_byte_ms": 20.5, "attempts": 3,
-        "queued_ms": 2.5, "retries": "connect,503", "not_retried": "budget",
+        "response_bytes": 3456, "encoding": "br", "encoding_source": "stored", "plain_bytes": 7000, "duration_ms": 1234.567, "connect_ms": 1.002, "first_byte_ms": 20.5, "attempts": 3,
+        "queued_ms": 2.5, "retries": "connect,503", "not_retried": "budget", "hedge": "won",
         "cache": "miss", "cache_reason": "vary_miss", "cache_age": 7, "cache_collapsed": true,
         "reused": true, "fault": "reset", "side": "upstream", "referer": "https://example.com/",
         "user_agent": "curl \u{ff} \"8\"", "tls_version": "TLSv1.3", "tls_cipher": "TLS13_AES_128_GCM_SHA256",
         "tls_resumed": true, "upgraded": true, "complete": true,
     });
+    let edge = serde_json::json!({ "rate_limit": "per_ip", "rate_limit_dry_run": true, "user": "ann" });
+    let traced = serde_json::json!({
+        "trace_id": "00000000000000000000000000000abc",
+        "tries": [{ "endpoint": "10.0.0.1:80", "outcome": "reset", "begun_ms": 0.0, "took_ms": 2.0, "reused": true }],
+    });
+    for more in [edge, traced] {
+        expected.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    }
     for (name, value) in expected.as_object().expect("an object") {
         assert_eq!(&seen[name], value, "{name}");
     }
@@ -378,7 +464,11 @@ fn a_pipe_that_nobody_reads_delays_nobody_and_takes_bounded_memory() {
     assert!(log.queue.octets.load(Relaxed) <= OCTETS);
     let dropped = log.dropped();
     assert!(dropped > lines / 2 && dropped < lines, "{dropped}");
-    assert!(metrics.render(|_| ()).contains(&format!("\ntidegate_access_log_dropped_total {dropped}\n")));
+    assert!(
+        metrics
+            .render(crate::observe::metrics::Dialect::Prometheus, |_| ())
+            .contains(&format!("\ntidegate_access_log_dropped_total {dropped}\n"))
+    );
     assert!(!log.shutdown(Duration::from_millis(10)), "the pipe is full");
 
     // Somebody reads: what waited is written, whole.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use arc_swap::{ArcSwap, Cache};
 use tokio::sync::Notify;
 
-use super::control::{Destination, OCTETS, Queue};
+use super::control::{Destination, OCTETS, Queue, WHOLE};
 use super::fields::Facts;
 use super::writer::{Batch, Message};
 use crate::config::model::AccessSink;
@@ -46,11 +46,13 @@ struct Buffer {
     names: Cache<Arc<ArcSwap<Names>>, Arc<Names>>,
     queue: Queue,
     counts: Arc<LogCounts>,
-    clock: Clock,
+    clock: Rc<RefCell<Clock>>,
     /// Where the lines in the buffer go.
     destination: Arc<Destination>,
     text: Vec<u8>,
     lines: u64,
+    /// Moves on with each exchange that is drawn for.
+    draw: u32,
     used: SyncSender<Vec<u8>>,
     spare: Receiver<Vec<u8>>,
 }
@@ -69,9 +71,10 @@ impl WorkerAccessLog {
             names: Cache::new(names),
             queue,
             counts,
-            clock: Clock::new(),
+            clock: Rc::new(RefCell::new(Clock::new())),
             text: Vec::new(),
             lines: 0,
+            draw: 0,
             used,
             spare,
         };
@@ -87,6 +90,11 @@ impl WorkerAccessLog {
         } else if !buffer.text.is_empty() && !self.0.waiting.replace(true) {
             self.0.filled.notify_one();
         }
+    }
+
+    /// The worker's clock. Who else writes of the same exchanges takes it too, so that all tell the same time.
+    pub(crate) fn clock(&self) -> Rc<RefCell<Clock>> {
+        self.0.buffer.borrow().clock.clone()
     }
 
     /// Hands over what is in the buffer.
@@ -116,13 +124,30 @@ impl Buffer {
         if self.destination.sink == AccessSink::Off {
             return;
         }
+        if !self.is_drawn(exchange) {
+            return;
+        }
         if self.text.capacity() == 0 {
             self.text = self.spare.try_recv().unwrap_or_else(|_| Vec::with_capacity(ROOM));
         }
-        self.clock.set(now);
-        let facts = Facts { exchange, names: self.names.load(), clock: &self.clock, now };
+        let clock = &mut *self.clock.borrow_mut();
+        clock.set(now);
+        let redaction = &self.destination.redaction;
+        let facts = Facts { exchange, names: self.names.load(), clock, redaction, now };
         self.destination.format.write(&facts, &mut self.text);
         self.lines += 1;
+    }
+
+    /// Whether the exchange is written: what failed is, of the others a share.
+    fn is_drawn(&mut self, exchange: &Exchange) -> bool {
+        let sample = self.destination.sample;
+        if sample >= WHOLE || exchange.fault.is_some() || exchange.status.is_none_or(|status| status.is_server_error())
+        {
+            return true;
+        }
+        // Steps of the golden ratio are spread evenly, whatever the share is.
+        self.draw = self.draw.wrapping_add(0x9e37_79b9);
+        (u64::from(self.draw) * u64::from(WHOLE)) >> 32 < u64::from(sample)
     }
 
     fn flush(&mut self) {

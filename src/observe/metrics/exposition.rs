@@ -1,6 +1,17 @@
-//! The text format of Prometheus, version 0.0.4: families of samples, each with its help and type in front.
+//! Families of samples as they are gathered; the client library of Prometheus writes them, in either format.
+//!
+//! The library's own counters are not used: they are shared between threads, and ours are not. So a family is gathered here at a scrape,
+//! and handed to the library as what it calls a collector.
 
-use std::fmt::{self, Write};
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, prometheus_text, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::exemplar::Exemplar;
+use prometheus_client::registry::Registry;
+
+use super::Dialect;
 
 /// What a family counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,80 +24,53 @@ pub enum Kind {
     Histogram,
 }
 
-impl Kind {
-    /// The word after `# TYPE`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
-        }
-    }
-}
-
 /// A label and its value.
-pub type Label<'a> = (&'a str, &'a str);
+pub type Label<'a> = (&'static str, &'a str);
 
-/// The text as it grows.
+/// What was gathered so far.
 #[derive(Debug, Default)]
 pub struct Exposition {
-    text: String,
+    dialect: Dialect,
+    families: Families,
 }
 
 impl Exposition {
-    /// Nothing yet.
-    pub fn new() -> Self {
-        Self::default()
+    /// Nothing yet, for that format.
+    pub fn new(dialect: Dialect) -> Self {
+        Self { dialect, families: Families::default() }
     }
 
-    /// Begins a family; its samples follow. Each family may be begun once.
-    pub fn family(&mut self, name: &'static str, kind: Kind, help: &str) -> Family<'_> {
-        let help = help.replace('\\', r"\\").replace('\n', r"\n");
-        self.write(format_args!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.as_str()));
-        Family { out: self, name }
+    /// Begins a family; its samples follow. Each family may be begun once, and the name of a counter ends in `_total`.
+    pub fn family(&mut self, name: &'static str, kind: Kind, help: &'static str) -> Family<'_> {
+        // The two formats do not escape the same in it.
+        debug_assert!(!help.contains(['\\', '"', '\n']), "{help}");
+        debug_assert_eq!(kind == Kind::Counter, name.ends_with("_total"), "{name}");
+        self.families.0.push(Gathered { name, kind, help, samples: Vec::new() });
+        Family(self.families.0.last_mut().expect("one was pushed"))
     }
 
     /// The whole text.
     pub fn into_text(self) -> String {
-        self.text
-    }
-
-    fn write(&mut self, text: fmt::Arguments<'_>) {
-        self.text.write_fmt(text).expect("writing to memory cannot fail");
-    }
-
-    fn labels(&mut self, labels: &[Label<'_>]) {
-        for (index, (name, value)) in labels.iter().enumerate() {
-            self.text.push(if index == 0 { '{' } else { ',' });
-            self.text.push_str(name);
-            self.text.push_str("=\"");
-            for character in value.chars() {
-                match character {
-                    '\\' => self.text.push_str(r"\\"),
-                    '"' => self.text.push_str("\\\""),
-                    '\n' => self.text.push_str(r"\n"),
-                    other => self.text.push(other),
-                }
-            }
-            self.text.push('"');
-        }
-        if !labels.is_empty() {
-            self.text.push('}');
-        }
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(self.families));
+        let mut out = String::new();
+        let written = match self.dialect {
+            Dialect::Prometheus => prometheus_text::encode(&mut out, &registry),
+            Dialect::OpenMetrics => text::encode(&mut out, &registry),
+        };
+        written.expect("writing to memory cannot fail");
+        out
     }
 }
 
 /// Samples of one family.
 #[derive(Debug)]
-pub struct Family<'a> {
-    out: &'a mut Exposition,
-    name: &'static str,
-}
+pub struct Family<'a>(&'a mut Gathered);
 
 impl Family<'_> {
     /// One sample.
-    pub fn sample(&mut self, labels: &[Label<'_>], value: impl fmt::Display) -> &mut Self {
-        self.suffixed("", labels, value)
+    pub fn sample(&mut self, labels: &[Label<'_>], value: impl Into<Number>) -> &mut Self {
+        self.add(labels, Value::Number(value.into()))
     }
 
     /// One histogram: the counts of the buckets by upper bound in microseconds (`None`: no bound), and the sum of
@@ -97,37 +81,126 @@ impl Family<'_> {
         buckets: impl Iterator<Item = (Option<u64>, u64)>,
         sum: u64,
     ) -> &mut Self {
-        let mut count = 0;
-        for (bound, in_bucket) in buckets {
-            count += in_bucket;
-            let bound = bound.map_or_else(|| "+Inf".to_owned(), |bound| Seconds(bound).to_string());
-            let mut with_bound = labels.to_vec();
-            with_bound.push(("le", &bound));
-            self.suffixed("_bucket", &with_bound, count);
-        }
-        self.suffixed("_sum", labels, Seconds(sum)).suffixed("_count", labels, count)
+        let bound = |bound: Option<u64>| bound.map_or(f64::INFINITY, |bound| Seconds(bound).into());
+        let buckets = buckets.map(|(upper, count)| (bound(upper), count)).collect();
+        self.add(labels, Value::Histogram { sum: Seconds(sum).into(), buckets })
     }
 
-    fn suffixed(&mut self, suffix: &str, labels: &[Label<'_>], value: impl fmt::Display) -> &mut Self {
-        self.out.write(format_args!("{}{suffix}", self.name));
-        self.out.labels(labels);
-        self.out.write(format_args!(" {value}\n"));
+    fn add(&mut self, labels: &[Label<'_>], value: Value) -> &mut Self {
+        let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        self.0.samples.push(Sample { labels, value });
         self
     }
 }
 
-/// Microseconds, written as seconds without the zeros at the end.
+/// Microseconds, written as seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Seconds(pub u64);
 
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, micros) = (self.0 / 1_000_000, self.0 % 1_000_000);
-        if micros == 0 {
-            return write!(f, "{whole}");
+impl From<Seconds> for f64 {
+    fn from(micros: Seconds) -> Self {
+        micros.0 as Self / 1e6
+    }
+}
+
+/// The value of a sample.
+#[derive(Clone, Copy, Debug)]
+pub enum Number {
+    /// Written without a fraction.
+    Whole(u64),
+    /// Written with one.
+    Fraction(f64),
+}
+
+impl From<u64> for Number {
+    fn from(number: u64) -> Self {
+        Self::Whole(number)
+    }
+}
+
+impl From<&u64> for Number {
+    fn from(number: &u64) -> Self {
+        Self::Whole(*number)
+    }
+}
+
+impl From<usize> for Number {
+    fn from(number: usize) -> Self {
+        Self::Whole(number as u64)
+    }
+}
+
+impl From<bool> for Number {
+    fn from(yes: bool) -> Self {
+        Self::Whole(yes.into())
+    }
+}
+
+impl From<Seconds> for Number {
+    fn from(micros: Seconds) -> Self {
+        Self::Fraction(micros.into())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Families(Vec<Gathered>);
+
+#[derive(Debug)]
+struct Gathered {
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+    samples: Vec<Sample>,
+}
+
+#[derive(Debug)]
+struct Sample {
+    labels: Vec<(&'static str, String)>,
+    value: Value,
+}
+
+#[derive(Debug)]
+enum Value {
+    Number(Number),
+    /// Each bucket counts what is not in the one before it.
+    Histogram {
+        sum: f64,
+        buckets: Vec<(f64, u64)>,
+    },
+}
+
+impl Collector for Families {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|family| family.encode(&mut encoder))
+    }
+}
+
+impl Gathered {
+    fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        // The library puts the suffix where its format has it.
+        let (name, kind) = match self.kind {
+            Kind::Counter => (self.name.strip_suffix("_total").unwrap_or(self.name), MetricType::Counter),
+            Kind::Gauge => (self.name, MetricType::Gauge),
+            Kind::Histogram => (self.name, MetricType::Histogram),
+        };
+        let mut encoder = encoder.encode_descriptor(name, self.help, None, kind)?;
+        self.samples.iter().try_for_each(|sample| sample.encode(self.kind, encoder.encode_family(&sample.labels)?))
+    }
+}
+
+impl Sample {
+    fn encode(&self, kind: Kind, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        const NONE: Option<&Exemplar<NoLabelSet, f64>> = None;
+        match (&self.value, kind) {
+            (Value::Number(Number::Whole(count)), Kind::Counter) => encoder.encode_counter(count, NONE),
+            (Value::Number(Number::Fraction(count)), Kind::Counter) => encoder.encode_counter(count, NONE),
+            (Value::Number(Number::Whole(number)), _) => encoder.encode_gauge(number),
+            (Value::Number(Number::Fraction(number)), _) => encoder.encode_gauge(number),
+            (Value::Histogram { sum, buckets }, _) => {
+                let count = buckets.iter().map(|(_, count)| count).sum();
+                encoder.encode_histogram::<NoLabelSet>(*sum, count, buckets, None)
+            }
         }
-        let fraction = format!("{micros:06}");
-        write!(f, "{whole}.{}", fraction.trim_end_matches('0'))
     }
 }
 
@@ -137,17 +210,40 @@ mod tests {
 
     #[test]
     fn hostile_labels_stay_inside_their_quotes() {
-        let mut out = Exposition::new();
-        out.family("x_total", Kind::Counter, "A \\ and\na line.").sample(&[("a", "q\"\\\n}"), ("b", "")], 3);
-        assert_eq!(
-            out.into_text(),
-            "# HELP x_total A \\\\ and\\na line.\n# TYPE x_total counter\nx_total{a=\"q\\\"\\\\\\n}\",b=\"\"} 3\n"
-        );
+        for (dialect, family, end) in [(Dialect::Prometheus, "x_total", ""), (Dialect::OpenMetrics, "x", "# EOF\n")] {
+            let mut out = Exposition::new(dialect);
+            out.family("x_total", Kind::Counter, "X.").sample(&[("a", "q\"\\\n}"), ("b", "")], 3_u64);
+            assert_eq!(
+                out.into_text(),
+                format!("# HELP {family} X.\n# TYPE {family} counter\nx_total{{a=\"q\\\"\\\\\\n}}\",b=\"\"}} 3\n{end}")
+            );
+        }
+    }
+
+    #[test]
+    fn open_metrics_differ_in_a_few_places() {
+        let mut out = Exposition::new(Dialect::OpenMetrics);
+        out.family("x_total", Kind::Counter, "X.").sample(&[], 3_u64);
+        out.family("d_seconds", Kind::Histogram, "D.").histogram(&[], [(Some(2_000_000), 1), (None, 0)].into_iter(), 5);
+        let text = out.into_text();
+        let (counter, histogram) = text.split_at(text.find("# HELP d_seconds").expect("the histogram"));
+        assert_eq!(counter, "# HELP x X.\n# TYPE x counter\nx_total 3\n");
+        let mut lines: Vec<_> = histogram.lines().collect();
+        assert_eq!((lines[1], lines.pop()), ("# TYPE d_seconds histogram", Some("# EOF")));
+        let mut samples = lines.split_off(2);
+        samples.sort_unstable();
+        let expected = [
+            "d_seconds_bucket{le=\"+Inf\"} 1",
+            "d_seconds_bucket{le=\"2.0\"} 1",
+            "d_seconds_count 1",
+            "d_seconds_sum 0.000005",
+        ];
+        assert_eq!(samples, expected);
     }
 
     #[test]
     fn a_histogram_is_cumulative() {
-        let mut out = Exposition::new();
+        let mut out = Exposition::default();
         let buckets = [(Some(250), 2), (Some(2_000_000), 0), (None, 1)];
         out.family("d_seconds", Kind::Histogram, "D.").histogram(&[("r", "a")], buckets.into_iter(), 1_500_100);
         let text = out.into_text();
@@ -160,5 +256,16 @@ mod tests {
             "d_seconds_count{r=\"a\"} 3",
         ];
         assert_eq!(samples, expected);
+    }
+
+    #[test]
+    fn a_sum_of_seconds_loses_no_microsecond() {
+        for (micros, text) in
+            [(0, "0.0"), (1, "0.000001"), (86_400_000_001, "86400.000001"), (1 << 52, "4503599627.370496")]
+        {
+            let mut out = Exposition::default();
+            out.family("s_total", Kind::Counter, "S.").sample(&[], Seconds(micros));
+            assert!(out.into_text().ends_with(&format!("\ns_total {text}\n")), "{micros}");
+        }
     }
 }

@@ -2,13 +2,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
+use tokio::runtime::RuntimeMetrics;
 
+use super::dialect::Dialect;
 use super::exposition::Exposition;
 use super::process::Process;
 use super::render;
+use super::routes::{self, Counts};
+use super::sums::Sums;
 use super::totals::Totals;
 use super::worker::{Table, WorkerCells, WorkerMetrics};
 use crate::observe::names::{Ids, ListenerId, Names, Numbers, RouteId, UpstreamId};
@@ -28,6 +32,7 @@ struct Registry {
     routes: Numbers,
     upstreams: Numbers,
     workers: Vec<Arc<WorkerCells>>,
+    runtimes: Vec<RuntimeMetrics>,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +40,7 @@ pub(crate) struct Reloads {
     pub(crate) generation: AtomicU64,
     pub(crate) succeeded: AtomicU64,
     pub(crate) failed: AtomicU64,
+    pub(crate) rolled_back: AtomicU64,
     pub(crate) last_succeeded: AtomicU64,
 }
 
@@ -72,7 +78,7 @@ impl Metrics {
     /// its counters. If the config is refused afterwards, nothing has to be undone.
     pub fn assign(&self, listeners: &[Arc<str>], routes: &[Arc<str>], upstreams: &[Arc<str>]) -> Ids {
         let mut registry = self.lock();
-        let Registry { listeners: l, routes: r, upstreams: u, workers } = &mut *registry;
+        let Registry { listeners: l, routes: r, upstreams: u, workers, runtimes: _ } = &mut *registry;
         let listeners = assign_all(l, listeners, |id| workers.iter().for_each(|cells| cells.reset_listener(id)));
         let routes = assign_all(r, routes, |id| workers.iter().for_each(|cells| cells.reset_route(id)));
         let upstreams = assign_all(u, upstreams, |id| workers.iter().for_each(|cells| cells.reset_upstream(id)));
@@ -86,16 +92,22 @@ impl Metrics {
         }
     }
 
-    /// Notes that the config with these numbers is in force: other names are retired.
-    pub fn published(&self, generation: u64, ids: &Ids) {
-        let mut registry = self.lock();
-        registry.listeners.keep(ids.listeners.iter().map(|id| id.0));
-        registry.routes.keep(ids.routes.iter().map(|id| id.0).chain([RouteId::NONE.0]));
-        registry.upstreams.keep(ids.upstreams.iter().map(|id| id.0));
+    /// Notes that the config of that generation is in force, which was `loaded` or is the one before again.
+    pub fn published(&self, generation: u64, loaded: bool) {
         self.reloads.generation.store(generation, Relaxed);
-        self.reloads.succeeded.fetch_add(1, Relaxed);
+        let counter = if loaded { &self.reloads.succeeded } else { &self.reloads.rolled_back };
+        counter.fetch_add(1, Relaxed);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.reloads.last_succeeded.store(now.as_secs(), Relaxed);
+    }
+
+    /// Retires all names but those with these numbers.
+    pub fn keep(&self, ids: &[&Ids]) {
+        let mut registry = self.lock();
+        registry.listeners.keep(ids.iter().flat_map(|ids| ids.listeners.iter().map(|id| id.0)));
+        let routes = ids.iter().flat_map(|ids| ids.routes.iter().map(|id| id.0));
+        registry.routes.keep(routes.chain([RouteId::NONE.0]));
+        registry.upstreams.keep(ids.iter().flat_map(|ids| ids.upstreams.iter().map(|id| id.0)));
     }
 
     /// Notes that a config was refused and nothing changed.
@@ -110,6 +122,33 @@ impl Metrics {
         cells.grow(&self.names.load());
         registry.workers.push(cells.clone());
         WorkerMetrics::new(cells)
+    }
+
+    /// Tells how busy the worker's runtime is, from now on. The order is that of the workers.
+    pub fn watch(&self, runtime: RuntimeMetrics) {
+        self.lock().runtimes.push(runtime);
+    }
+
+    /// For how long each worker was busy since its start: not waiting for something to do.
+    pub(crate) fn busy(&self) -> Vec<Duration> {
+        self.lock().runtimes.iter().map(|runtime| runtime.worker_total_busy_duration(0)).collect()
+    }
+
+    /// When the process started.
+    pub fn started(&self) -> SystemTime {
+        self.started
+    }
+
+    /// A few sums over everything.
+    pub(crate) fn sums(&self, at: Instant) -> Sums {
+        let busy = self.busy();
+        let sums = Sums::read(&self.lock().workers, at);
+        Sums { busy: busy.iter().sum(), workers: busy.len(), ..sums }
+    }
+
+    /// What each route has done.
+    pub fn route_counts(&self) -> Counts {
+        routes::read(&self.lock().workers)
     }
 
     /// The table of names, for whoever turns numbers back into text.
@@ -128,8 +167,8 @@ impl Metrics {
     }
 
     /// Everything as Prometheus reads it. `more` may add families of its own.
-    pub fn render(&self, more: impl FnOnce(&mut Exposition)) -> String {
-        let mut out = Exposition::new();
+    pub fn render(&self, dialect: Dialect, more: impl FnOnce(&mut Exposition)) -> String {
+        let mut out = Exposition::new(dialect);
         render::traffic(&mut out, &self.totals());
         render::program(&mut out, self);
         render::process(&mut out, Process::read(), self.started);
@@ -168,6 +207,8 @@ impl WorkerCells {
         table.upstreams.grow(names.upstreams.len());
         table.routes.resize_with(names.listeners.len().max(table.routes.len()), Default::default);
         table.routes.iter_mut().for_each(|routes| routes.grow(names.routes.len()));
+        table.caches.resize_with(table.routes.len(), Default::default);
+        table.caches.iter_mut().for_each(|routes| routes.grow(names.routes.len()));
         self.table.store(Arc::new(table));
     }
 
@@ -177,10 +218,15 @@ impl WorkerCells {
         if let Some(routes) = table.routes.get(id as usize) {
             routes.reset_all();
         }
+        if let Some(routes) = table.caches.get(id as usize) {
+            routes.reset_all();
+        }
     }
 
     fn reset_route(&self, id: u32) {
-        self.table.load().routes.iter().for_each(|routes| routes.reset(id));
+        let table = self.table.load();
+        table.routes.iter().for_each(|routes| routes.reset(id));
+        table.caches.iter().for_each(|routes| routes.reset(id));
     }
 
     fn reset_upstream(&self, id: u32) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use http::{StatusCode, Version};
 
 use super::*;
-use crate::observe::{CacheFacts, CacheVerdict, Cause, Exchange, Ids, ListenerId, RouteId, Side, UpstreamId};
+use crate::observe::{CacheFacts, CacheVerdict, Cause, Exchange, Ids, ListenerId, RouteId, Side, TlsFacts, UpstreamId};
 
 fn names(names: &[&str]) -> Vec<Arc<str>> {
     names.iter().map(|name| Arc::from(*name)).collect()
@@ -53,7 +53,7 @@ fn many_workers_lose_no_count_while_names_come() {
     assert_eq!((route.requests, route.server_errors), (80_000, 0));
     assert_eq!((route.request_bytes, route.response_bytes), (800_000, 8_000_000));
     assert_eq!(totals.in_flight(), 0);
-    let text = metrics.render(|_| ());
+    let text = metrics.render(Dialect::Prometheus, |_| ());
     assert!(text.contains("tidegate_upstream_retries_total{upstream=\"up\",cause=\"reset\"} 80000\n"), "{text}");
     assert!(text.contains("tidegate_workers 4\n"));
 }
@@ -62,7 +62,7 @@ fn many_workers_lose_no_count_while_names_come() {
 fn counters_survive_a_reload_and_a_reused_number_starts_at_zero() {
     let metrics = Metrics::new();
     let ids = metrics.assign(&names(&["web"]), &names(&["old"]), &names(&[]));
-    metrics.published(1, &ids);
+    metrics.keep(&[&ids]);
     let worker = metrics.worker();
     let (exchange, now) = ended(&ids, 404, 1);
     worker.ended(&exchange, now);
@@ -74,7 +74,7 @@ fn counters_survive_a_reload_and_a_reused_number_starts_at_zero() {
         exchange.route = Some(new.routes[0]);
         worker.ended(&exchange, now);
         assert_eq!(metrics.totals().route(&routes[0]).requests, 1);
-        metrics.published(generation + 2, &new);
+        metrics.keep(&[&new]);
     }
     assert_eq!(metrics.totals().route("old"), RouteTotals::default(), "retired long ago");
     assert_eq!(metrics.totals().route("r998").server_errors, 1, "retired, but not long ago");
@@ -93,9 +93,11 @@ fn what_is_unknown_is_counted_nowhere_and_breaks_nothing() {
 }
 
 fn busy() -> (Arc<Metrics>, WorkerMetrics) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let metrics = Metrics::new();
     let ids = metrics.assign(&names(&["we\"b\\\n", "b"]), &names(&["api {x=\"1\"}"]), &names(&["up"]));
-    metrics.published(3, &ids);
+    metrics.published(3, true);
+    metrics.keep(&[&ids]);
     metrics.reload_failed();
     let worker = metrics.worker();
     for status in [0, 101, 200, 204, 301, 404, 503] {
@@ -103,7 +105,7 @@ fn busy() -> (Arc<Metrics>, WorkerMetrics) {
             let (mut exchange, now) = ended(&ids, status, u64::from(status) * 300);
             exchange.version = version;
             exchange.cache =
-                Some(CacheFacts { verdict: CacheVerdict::Miss, reason: Some("miss"), age: None, collapsed: true });
+                Some(CacheFacts { verdict: CacheVerdict::Miss, reason: Some("miss"), age: Some(7), collapsed: true });
             exchange.fail(Side::Upstream, "refused");
             worker.begun(exchange.listener);
             worker.ended(&exchange, now);
@@ -113,7 +115,10 @@ fn busy() -> (Arc<Metrics>, WorkerMetrics) {
     }
     worker.connection_opened(ids.listeners[1]);
     worker.connection_refused(ids.listeners[1], Refused::MaxConnections);
-    worker.handshake(ids.listeners[1], Handshake::Resumed);
+    let agreed = TlsFacts { version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256", resumed: true };
+    metrics.watch(runtime.handle().metrics());
+    worker.handshake(ids.listeners[1], &agreed, Duration::from_millis(3));
+    worker.upstream_connected(ids.upstreams[0], Duration::from_millis(1));
     worker.upstream_opened(ids.upstreams[0]);
     worker.upstream_failed(ids.upstreams[0]);
     worker.upstream_reused(ids.upstreams[0]);
@@ -123,20 +128,49 @@ fn busy() -> (Arc<Metrics>, WorkerMetrics) {
 #[test]
 fn the_text_is_what_prometheus_reads() {
     let (metrics, _worker) = busy();
-    let families = parse(&metrics.render(|out| {
-        out.family("extra", Kind::Gauge, "More.").sample(&[], 1);
+    let families = parse(&metrics.render(Dialect::Prometheus, |out| {
+        out.family("extra", Kind::Gauge, "More.").sample(&[], 1_u64);
     }));
     let value = |family: &str, sample: &str| families[family].samples[sample];
     assert_eq!(value("tidegate_connections_open", "tidegate_connections_open{listener=\"b\"}"), 1.0);
     assert_eq!(value("tidegate_config_generation", "tidegate_config_generation"), 3.0);
+    let version = "tidegate_tls_versions_total{listener=\"b\",version=\"TLSv1.3\"}";
+    assert_eq!(value("tidegate_tls_versions_total", version), 1.0);
+    assert_eq!(value("tidegate_tls_handshake_seconds", "tidegate_tls_handshake_seconds_sum{listener=\"b\"}"), 0.003);
+    let connects = "tidegate_upstream_connect_seconds_count{upstream=\"up\"}";
+    assert_eq!(
+        families["tidegate_upstream_connect_seconds"].samples.get(connects),
+        Some(&1.0),
+        "{:?}",
+        families["tidegate_upstream_connect_seconds"].samples
+    );
     assert_eq!(value("tidegate_faults_total", "tidegate_faults_total{side=\"upstream\",fault=\"refused\"}"), 42.0);
+    let reasons = "tidegate_cache_reasons_total";
+    let why = |listener: &str| {
+        format!("{reasons}{{listener=\"{listener}\",route=\"api {{x=\\\"1\\\"}}\",verdict=\"miss\",reason=\"miss\"}}")
+    };
+    assert_eq!(families[reasons].samples.values().sum::<f64>(), 42.0, "{:?}", families[reasons].samples);
+    assert!(
+        families[reasons].samples.keys().any(|key| *key == why("we\\\"b\\\\\\n")),
+        "{:?}",
+        families[reasons].samples
+    );
+    assert_eq!(
+        families["tidegate_cache_age_seconds"]
+            .samples
+            .iter()
+            .filter(|(key, _)| key.contains("_sum{"))
+            .map(|(_, sum)| sum)
+            .sum::<f64>(),
+        7.0 * 42.0
+    );
     assert_eq!(value("extra", "extra"), 1.0);
 }
 
 #[test]
 fn the_page_of_the_guide_lists_every_family() {
     let (metrics, _worker) = busy();
-    let families = parse(&metrics.render(|_| ()));
+    let families = parse(&metrics.render(Dialect::Prometheus, |_| ()));
     let page = include_str!("../../../docs/metrics.md");
     // What workers do not count stands below.
     let page = page.split("## Endpoints").next().expect("a beginning");
@@ -245,7 +279,8 @@ fn check_histogram(samples: &BTreeMap<String, f64>) {
             bounds.push((bound.parse::<f64>().expect("a bound"), *value));
         }
         bounds.sort_by(|a, b| a.0.total_cmp(&b.0));
-        assert_eq!(bounds.len(), cells::BUCKETS);
+        let ages = prefix == "tidegate_cache_age_seconds";
+        assert_eq!(bounds.len(), if ages { cached::AGES.len() + 1 } else { cells::BUCKETS });
         assert!(bounds.is_sorted_by(|a, b| a.1 <= b.1), "{bounds:?}");
         assert_eq!(bounds.last(), Some(&(f64::INFINITY, *count)));
     }

@@ -4,31 +4,48 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Cache};
 use http::{StatusCode, Version};
 
+use super::cached;
 use super::cells::{Cells, HISTOGRAM, Slots};
-use super::compression::{self, Uncompressed};
-use crate::observe::{CacheFacts, CacheVerdict, Cause, Exchange, Fault, ListenerId, NotRetried, RouteId, UpstreamId};
+use super::compression::{self, Decoded, Uncompressed, Undecoded};
+use crate::http::negotiate::Coding;
+use crate::observe::{Abuse, Cause, Exchange, Fault, ListenerId, NotRetried, RouteId, TlsFacts, UpstreamId};
 
 /// Why a connection was closed before it was served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// The listener has `max_connections` already.
     MaxConnections,
+    /// All listeners together have `max_connections` of the server.
+    ServerMaxConnections,
+    /// The process has no memory left for it.
+    Overloaded,
+    /// The client's address has `max_connections_per_client` already.
+    MaxConnectionsPerClient,
     /// The PROXY header was missing, malformed, too slow, or from somebody who is not trusted.
     ProxyProtocol,
 }
 
 impl Refused {
-    pub(crate) const ALL: [Self; 2] = [Self::MaxConnections, Self::ProxyProtocol];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::MaxConnections,
+        Self::ServerMaxConnections,
+        Self::Overloaded,
+        Self::MaxConnectionsPerClient,
+        Self::ProxyProtocol,
+    ];
 
     /// The label in metrics and logs.
     pub const fn label(self) -> &'static str {
         match self {
             Self::MaxConnections => "max_connections",
+            Self::ServerMaxConnections => "server_max_connections",
+            Self::Overloaded => "overloaded",
+            Self::MaxConnectionsPerClient => "max_connections_per_client",
             Self::ProxyProtocol => "proxy_protocol",
         }
     }
@@ -58,6 +75,9 @@ impl Handshake {
     }
 }
 
+/// The versions of TLS that there are.
+pub(crate) const TLS_VERSIONS: [&str; 2] = ["TLSv1.2", "TLSv1.3"];
+
 /// Places in the cells of a listener.
 pub(crate) mod listener {
     pub(crate) const OPENED: usize = 0;
@@ -66,7 +86,12 @@ pub(crate) mod listener {
     pub(crate) const ENDED: usize = 3;
     pub(crate) const REFUSED: usize = 4;
     pub(crate) const HANDSHAKES: usize = REFUSED + super::Refused::ALL.len();
-    pub(crate) const CELLS: usize = HANDSHAKES + super::Handshake::ALL.len();
+    /// What each handshake that was not broken off agreed on.
+    pub(crate) const TLS_VERSIONS: usize = HANDSHAKES + super::Handshake::ALL.len();
+    pub(crate) const HANDSHAKE: usize = TLS_VERSIONS + super::TLS_VERSIONS.len();
+    /// One for each reason.
+    pub(crate) const ABUSED: usize = HANDSHAKE + super::HISTOGRAM;
+    pub(crate) const CELLS: usize = ABUSED + super::Abuse::ALL.len();
 }
 
 /// Places in the cells of a route on a listener.
@@ -74,18 +99,13 @@ pub(crate) mod route {
     /// What `status` is labelled with: the class, or that there was none.
     pub(crate) const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
     pub(crate) const PROTOCOLS: [&str; 3] = ["http/1.0", "http/1.1", "h2"];
-    /// One for each class and protocol.
-    pub(crate) const REQUESTS: usize = 0;
-    pub(crate) const REQUEST_BYTES: usize = CLASSES.len() * PROTOCOLS.len();
+    // In this order what a usual request counts lies in few lines of memory: the first buckets, and then what is behind the last one.
+    pub(crate) const DURATION: usize = 0;
+    pub(crate) const REQUEST_BYTES: usize = DURATION + super::HISTOGRAM;
     pub(crate) const RESPONSE_BYTES: usize = REQUEST_BYTES + 1;
-    pub(crate) const DURATION: usize = RESPONSE_BYTES + 1;
-    /// One for each verdict of the cache.
-    pub(crate) const CACHE: usize = DURATION + super::HISTOGRAM;
-    /// Octets of response bodies that came from the cache.
-    pub(crate) const CACHE_BYTES: usize = CACHE + super::CacheVerdict::ALL.len();
-    /// Exchanges that waited for the fetch of another one.
-    pub(crate) const COLLAPSED: usize = CACHE_BYTES + 1;
-    pub(crate) const CELLS: usize = COLLAPSED + 1;
+    /// One for each class and protocol.
+    pub(crate) const REQUESTS: usize = RESPONSE_BYTES + 1;
+    pub(crate) const CELLS: usize = REQUESTS + CLASSES.len() * PROTOCOLS.len();
 }
 
 /// Places in the cells of an upstream.
@@ -101,7 +121,13 @@ pub(crate) mod upstream {
     pub(crate) const RETRIES: usize = FIRST_BYTE + super::HISTOGRAM;
     /// One for each reason.
     pub(crate) const NOT_RETRIED: usize = RETRIES + super::Cause::ALL.len();
-    pub(crate) const CELLS: usize = NOT_RETRIED + super::NotRetried::ALL.len();
+    /// Hedges that counted; those that were made are among the retries.
+    pub(crate) const HEDGES_WON: usize = NOT_RETRIED + super::NotRetried::ALL.len();
+    /// One for each class of status, as the client saw it.
+    pub(crate) const STATUS: usize = HEDGES_WON + 1;
+    pub(crate) const CONNECT: usize = STATUS + super::route::CLASSES.len();
+    pub(crate) const QUEUED: usize = CONNECT + super::HISTOGRAM;
+    pub(crate) const CELLS: usize = QUEUED + super::HISTOGRAM;
 }
 
 /// Cells by name. The list is replaced as a whole when names come, and shares its cells with the one before.
@@ -110,6 +136,8 @@ pub(crate) struct Table {
     pub(crate) listeners: Slots<{ listener::CELLS }>,
     /// For each listener the routes.
     pub(crate) routes: Vec<Slots<{ route::CELLS }>>,
+    /// For each listener the routes with a cache.
+    pub(crate) caches: Vec<Slots<{ cached::CELLS }>>,
     pub(crate) upstreams: Slots<{ upstream::CELLS }>,
 }
 
@@ -119,32 +147,7 @@ pub(crate) struct WorkerCells {
     pub(crate) table: Arc<ArcSwap<Table>>,
     pub(crate) faults: FaultCells,
     pub(crate) compression: Cells<{ compression::CELLS }>,
-    pub(crate) cache_reasons: ReasonCells,
-}
-
-/// Why the cache did not simply answer, by verdict and reason. There are few, and a hit has none.
-#[repr(align(128))]
-pub(crate) struct ReasonCells([(OnceLock<(CacheVerdict, &'static str)>, AtomicU64); REASONS]);
-
-/// More than the cache has; a test of their list would notice.
-const REASONS: usize = 64;
-
-impl Default for ReasonCells {
-    fn default() -> Self {
-        Self(std::array::from_fn(|_| (OnceLock::new(), AtomicU64::new(0))))
-    }
-}
-
-impl ReasonCells {
-    fn count(&self, why: (CacheVerdict, &'static str)) {
-        if let Some((_, cell)) = self.0.iter().find(|(place, _)| *place.get_or_init(|| why) == why) {
-            cell.store(cell.load(Relaxed).wrapping_add(1), Relaxed);
-        }
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = ((CacheVerdict, &'static str), u64)> {
-        self.0.iter().map_while(|(place, cell)| Some((*place.get()?, cell.load(Relaxed))))
-    }
+    pub(crate) cache_reasons: cached::Reasons,
 }
 
 /// Failed exchanges by fault. There are few faults and they are rare, so a short list is searched.
@@ -204,9 +207,33 @@ impl WorkerMetrics {
         self.listener(listener, listener::REFUSED + why as usize);
     }
 
-    /// A TLS handshake ended.
-    pub fn handshake(&self, listener: ListenerId, how: Handshake) {
-        self.listener(listener, listener::HANDSHAKES + how as usize);
+    /// A TLS handshake failed.
+    pub fn handshake_failed(&self, listener: ListenerId) {
+        self.listener(listener, listener::HANDSHAKES + Handshake::Failed as usize);
+    }
+
+    /// A TLS handshake is done; it took so long.
+    pub fn handshake(&self, listener: ListenerId, agreed: &TlsFacts, took: Duration) {
+        if let Some(cells) = self.0.table.borrow_mut().load().listeners.at(listener.0) {
+            let how = if agreed.resumed { Handshake::Resumed } else { Handshake::Full };
+            cells.add(listener::HANDSHAKES + how as usize, 1);
+            cells.observe(listener::HANDSHAKE, took);
+            if let Some(version) = TLS_VERSIONS.iter().position(|version| *version == agreed.version) {
+                cells.add(listener::TLS_VERSIONS + version, 1);
+            }
+        }
+    }
+
+    /// A connection to an endpoint was made; it took so long, TLS included.
+    pub fn upstream_connected(&self, upstream: UpstreamId, took: Duration) {
+        if let Some(cells) = self.0.table.borrow_mut().load().upstreams.at(upstream.0) {
+            cells.observe(upstream::CONNECT, took);
+        }
+    }
+
+    /// A connection was closed for what the client did.
+    pub fn connection_abused(&self, listener: ListenerId, abuse: Abuse) {
+        self.listener(listener, listener::ABUSED + abuse as usize);
     }
 
     /// A request's head was read; [`WorkerMetrics::ended`] follows.
@@ -239,6 +266,19 @@ impl WorkerMetrics {
         self.0.cells.compression.add(compression::REASONS + why as usize, 1);
     }
 
+    /// A body was decompressed, to its end or not: so many octets came, and so many were made of them.
+    pub fn decompressed(&self, side: Decoded, coding: Coding, from: u64, to: u64) {
+        let Some(place) = compression::place(coding) else { return };
+        let cells = &self.0.cells.compression;
+        cells.add(compression::decoded(compression::DECODED_FROM, side, place), from);
+        cells.add(compression::decoded(compression::DECODED_TO, side, place), to);
+    }
+
+    /// A body was not decompressed, or not to its end.
+    pub fn left_undecoded(&self, side: Decoded, why: Undecoded) {
+        self.0.cells.compression.add(compression::undecoded(side, why), 1);
+    }
+
     /// An exchange is over: counts it by listener, route, status and protocol, and what it says of the upstream.
     pub fn ended(&self, exchange: &Exchange, now: Instant) {
         let mut cache = self.0.table.borrow_mut();
@@ -253,42 +293,38 @@ impl WorkerMetrics {
             cells.add(route::REQUEST_BYTES, exchange.request_bytes);
             cells.add(route::RESPONSE_BYTES, exchange.response_bytes);
             cells.observe(route::DURATION, exchange.since_start(now));
-            if let Some(facts) = exchange.cache {
-                self.cached(cells, facts, exchange.response_bytes);
-            }
+        }
+        let caches = || table.caches.get(exchange.listener.0 as usize).and_then(|routes| routes.at(route.0));
+        if let Some((facts, cells)) = exchange.cache.and_then(|facts| Some((facts, caches()?))) {
+            cached::count(cells, &self.0.cells.cache_reasons, facts, exchange.response_bytes);
         }
         if let Some(cells) = exchange.upstream.and_then(|upstream| table.upstreams.at(upstream.0)) {
             cells.add(upstream::REQUESTS, 1);
+            cells.add(upstream::STATUS + class_of(exchange.status), 1);
+            if exchange.queued_micros > 0 {
+                cells.observe(upstream::QUEUED, Duration::from_micros(exchange.queued_micros.into()));
+            }
             cells.add(upstream::ATTEMPTS, u64::from(exchange.attempts));
             exchange.retries.iter().for_each(|cause| cells.add(upstream::RETRIES + cause as usize, 1));
             if let Some(why) = exchange.not_retried {
                 cells.add(upstream::NOT_RETRIED + why as usize, 1);
             }
+            if exchange.hedge_won {
+                cells.add(upstream::HEDGES_WON, 1);
+            }
             if let Some(at) = exchange.first_byte {
                 cells.observe(upstream::FIRST_BYTE, exchange.since_start(at));
             }
         }
-        if let Some(place) = exchange.encoding.filter(|_| exchange.plain_bytes > 0).and_then(compression::place) {
+        let encoded = exchange.encoding.filter(|_| exchange.response_bytes > 0);
+        if let Some((place, how)) = encoded.and_then(|(coding, how)| Some((compression::place(coding)?, how))) {
             let cells = &self.0.cells.compression;
-            cells.add(compression::RESPONSES + place, 1);
+            cells.add(compression::responses(place, how), 1);
             cells.add(compression::PLAIN_BYTES + place, exchange.plain_bytes);
             cells.add(compression::BYTES + place, exchange.response_bytes);
         }
         if let Some(fault) = exchange.fault {
             self.0.cells.faults.count(fault);
-        }
-    }
-
-    fn cached(&self, cells: &Cells<{ route::CELLS }>, facts: CacheFacts, bytes: u64) {
-        cells.add(route::CACHE + facts.verdict as usize, 1);
-        if !matches!(facts.verdict, CacheVerdict::Miss | CacheVerdict::Bypass) {
-            cells.add(route::CACHE_BYTES, bytes);
-        }
-        if facts.collapsed {
-            cells.add(route::COLLAPSED, 1);
-        }
-        if let Some(reason) = facts.reason {
-            self.0.cells.cache_reasons.count((facts.verdict, reason));
         }
     }
 

@@ -2,20 +2,18 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::Asked;
 use super::fetch::Fetch;
 use super::look::Need;
-use crate::cache::Entry;
 use crate::cache::flight::FlightKey;
-use crate::cache::key::{self, Key};
-use crate::cache::policy::{Forward as Why, Lookup};
+use crate::cache::key;
+use crate::cache::policy::Lookup;
 use crate::http::sanitize::CleanRequest;
 use crate::http::{Target, Text};
 use crate::observe::{Exchange, RouteId};
 use crate::proxy::client::Client;
-use crate::proxy::forward::Forward;
+use crate::proxy::forward::{Deadline, Forward};
 use crate::proxy::ticket::Ticket;
 use crate::proxy::worker::Worker;
 use crate::wire::Task;
@@ -62,10 +60,10 @@ struct Errand {
 }
 
 /// Validates an entry, unless somebody does already.
-pub(super) fn validate(forward: &Forward<'_>, asked: &Asked<'_>, key: Key, entry: Arc<Entry>, exchange: &Exchange) {
+pub(super) fn validate(forward: &Forward<'_>, asked: &Asked<'_>, need: Need, exchange: &Exchange) {
     let Some(place) = Place::take() else { return };
-    let variant = key::hash(&entry.chosen_by.said, 0) as u64;
-    let Some(lead) = asked.store.flights.lead(FlightKey { key: key.clone(), variant }) else { return };
+    let variant = need.stale.as_ref().map_or(0, |entry| key::hash(&entry.chosen_by.said, 0) as u64);
+    let Some(lead) = asked.store.flights.lead(FlightKey { key: need.key.clone(), variant }) else { return };
     let mut request = asked.request.without_body();
     // Whatever it was that the client asked about what is stored: this asks for the whole.
     *request.method_mut() = http::Method::GET;
@@ -77,7 +75,7 @@ pub(super) fn validate(forward: &Forward<'_>, asked: &Asked<'_>, key: Key, entry
         request,
         target: asked.target.clone(),
         authority: asked.authority.clone(),
-        need: Need { key, why: Why::Stale, stale: Some(entry), slot: None, passes: true },
+        need: Need { slot: None, ..need },
         lead,
         _place: place,
     };
@@ -97,8 +95,10 @@ async fn run(errand: Errand) {
     let client = Client::nobody(worker.clone(), exchange.listener);
     let task = Task::new(Timer::new());
     let mut ticket = Ticket::unseen(exchange, &worker, task.clone());
-    let forward = Forward { client: &client, world: &world, route, place: upstream, task: &task };
-    let asked = Asked { store, caching, request: &request, target: &target, authority };
+    // Nobody waits for it any more: the route alone bounds it.
+    let deadline = Deadline::of(route, &request, &ticket.exchange);
+    let forward = Forward { client: &client, world: &world, route, place: upstream, task: &task, deadline };
+    let asked = Asked { store, caching, request: &request, target: &target, authority, form: None };
     let fetch = Fetch { forward: &forward, asked: &asked, lookup: &Lookup::default() };
     // Where it fails the entry stays as it is.
     let _ = fetch.fetch(need, Some(lead), &mut ticket).await;

@@ -2,12 +2,14 @@
 
 use http::StatusCode;
 
+use super::source::Source;
 use crate::cache::policy::{Bypass, Forward as Why, Millis, NotStored, Terms, seconds};
 use crate::cache::serve;
 use crate::cache::status::{CacheStatus, Outcome};
 use crate::http::Response;
 use crate::http::sanitize::{self, CleanResponse};
 use crate::observe::{CacheFacts, CacheVerdict, Exchange};
+use crate::proxy::ticket::Ticket;
 
 /// This cache in `Cache-Status`.
 pub(super) const IDENTITY: &str = "tidegate";
@@ -26,6 +28,8 @@ pub(super) struct Answer {
     pub(super) collapsed: bool,
     /// Age and what is left of the freshness, in seconds, of what comes from the store.
     pub(super) times: Option<(u64, i64)>,
+    /// The stored body that it is of.
+    pub(super) source: Option<Box<Source>>,
 }
 
 impl Answer {
@@ -58,6 +62,7 @@ impl Answer {
             stored: false,
             collapsed: false,
             times: None,
+            source: None,
         }
     }
 
@@ -75,6 +80,12 @@ impl Answer {
         self
     }
 
+    /// With the stored body behind it.
+    pub(super) fn of(mut self, source: Option<Box<Source>>) -> Self {
+        self.source = source;
+        self
+    }
+
     pub(super) fn collapsed(mut self, collapsed: bool) -> Self {
         self.collapsed = collapsed;
         self
@@ -86,8 +97,9 @@ impl Answer {
     }
 
     /// Tells it, and gives back the response as it goes on.
-    pub(super) fn tell(self, exchange: &mut Exchange) -> CleanResponse {
-        let Self { mut response, verdict, reason, outcome, fwd_status, stored, collapsed, times } = self;
+    pub(super) fn tell(self, ticket: &mut Ticket) -> CleanResponse {
+        let Self { mut response, verdict, reason, outcome, fwd_status, stored, collapsed, times, source } = self;
+        ticket.coded.source = source;
         if let Some((age, _)) = times {
             serve::tell_age(&mut response.headers, age);
         }
@@ -96,7 +108,7 @@ impl Answer {
         CacheStatus { fwd_status, stored, collapsed, ttl, detail, ..CacheStatus::new(outcome) }
             .append(&mut response.headers, IDENTITY);
         let age = times.map(|(age, _)| u32::try_from(age).unwrap_or(u32::MAX));
-        exchange.cache = Some(CacheFacts { verdict, reason, age, collapsed });
+        ticket.exchange.cache = Some(CacheFacts { verdict, reason, age, collapsed });
         sanitize::stored(response)
     }
 }

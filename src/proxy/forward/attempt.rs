@@ -1,5 +1,6 @@
 //! One attempt at one endpoint: a connection, the request, the head of the response.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
@@ -10,16 +11,20 @@ use super::Forward;
 use super::counted::Counted;
 use super::upload::Upload;
 use crate::config::model::ProxyProtocolVersion;
+use crate::http::key::mix;
 use crate::http::{Request, Response, Scheme};
 use crate::observe::UpstreamId;
+use crate::observe::tracing::{SpanId, Trace};
 use crate::proxy::client::Client;
 use crate::proxy::fault::Fault;
+use crate::proxy::trace::TRACEPARENT;
 use crate::proxy::upgrade::Switch;
 use crate::upstream::pool::Lane;
 use crate::upstream::{InFlight, Pool};
-use crate::wire::h1::client::{self as h1, Outbound};
+use crate::wire::h1::client::{self as h1, Failure, Outbound};
 use crate::wire::h2::client as h2;
 use crate::wire::proxy_protocol::{self, Header};
+use crate::wire::timer::earlier;
 
 /// What every attempt of an exchange sends.
 pub(super) struct Plan<'a> {
@@ -30,6 +35,21 @@ pub(super) struct Plan<'a> {
     /// From the begin of an attempt to the head of its response.
     pub(super) try_timeout: Option<Duration>,
     pub(super) upstream: Option<UpstreamId>,
+    /// Whether a second endpoint may be asked beside the first.
+    pub(super) hedged: bool,
+    /// Where the exchange belongs.
+    pub(super) trace: Option<Rc<Trace>>,
+    /// Spans that were given out.
+    pub(super) spans: Cell<u64>,
+}
+
+impl Plan<'_> {
+    /// A span for one attempt; 0 where there is no trace.
+    pub(super) fn span(&self) -> u64 {
+        let Some(trace) = &self.trace else { return 0 };
+        self.spans.set(self.spans.get() + 1);
+        mix(trace.span.0.wrapping_add(self.spans.get())).max(1)
+    }
 }
 
 /// An attempt, and what became known of it.
@@ -45,42 +65,68 @@ pub(super) struct Attempt {
     pub(super) begun: Instant,
     /// Whether it must be a new one.
     pub(super) fresh: bool,
+    /// Its span, once it is under way; 0 without a trace.
+    pub(super) span: u64,
 }
 
 impl Attempt {
     /// Where an endpoint was taken.
-    pub(super) fn at((pool, in_flight): (&Rc<Pool>, InFlight)) -> Self {
+    pub(super) fn at((pool, in_flight): (&Rc<Pool>, InFlight), begun: Instant) -> Self {
         Self {
             pool: pool.clone(),
             in_flight: Some(in_flight),
             connected: None,
             reused: false,
-            begun: Instant::now(),
+            begun,
             fresh: false,
+            span: 0,
         }
     }
 
     /// At the same endpoint once more, on a new connection.
-    pub(super) fn fresh(pool: Rc<Pool>) -> Self {
+    pub(super) fn fresh(pool: Rc<Pool>, begun: Instant) -> Self {
         let in_flight = Some(InFlight::begin(pool.endpoint()));
-        Self { pool, in_flight, connected: None, reused: false, begun: Instant::now(), fresh: true }
+        Self { pool, in_flight, connected: None, reused: false, begun, fresh: true, span: 0 }
     }
 
     /// Makes it. Dropped before its end, it closes its connection or resets its stream.
     pub(super) async fn run(&mut self, forward: &Forward<'_>, plan: &Plan<'_>) -> Result<Response, Fault> {
-        let end = plan.try_timeout.map(|timeout| self.begun + timeout);
+        if self.span == 0 {
+            self.span = plan.span();
+        }
+        let (begun, until) = (self.begun, plan.settings.until);
+        let try_end = plan.try_timeout.map(|timeout| self.begun + timeout);
+        let end = earlier(try_end, until);
         let timer = forward.task.timer();
         let mut sending = pin!(self.send(forward, plan));
-        poll_fn(|cx| match (sending.as_mut().poll(cx), end) {
-            (Poll::Pending, Some(end)) => timer.poll(end, cx).map(|()| Err(Fault::TryTimeout)),
+        let over = || if end == until { forward.deadline.fault() } else { Fault::TryTimeout };
+        let outcome = poll_fn(|cx| match (sending.as_mut().poll(cx), end) {
+            (Poll::Pending, Some(end)) => timer.poll(end, cx).map(|()| Err(over())),
+            (Poll::Ready(Err(Fault::Upstream(Failure::ExchangeTimeout))), _) => {
+                Poll::Ready(Err(forward.deadline.fault()))
+            }
             (outcome, _) => outcome,
         })
-        .await
+        .await;
+        match outcome {
+            Err(Fault::Upstream(Failure::Closed | Failure::Reset(_)))
+                if forward.deadline.ends(forward.route, (begun, Instant::now())) =>
+            {
+                Err(forward.deadline.fault())
+            }
+            outcome => outcome,
+        }
     }
 
     async fn send(&mut self, forward: &Forward<'_>, plan: &Plan<'_>) -> Result<Response, Fault> {
-        let lane = self.lane(forward.client, plan).await?;
+        let lane = match self.standing(forward.client, plan) {
+            Some(lane) => lane,
+            // In a box, as all that most attempts do not need: what is awaited in place makes every connection's task larger.
+            None => Box::pin(self.connect(forward.client, plan)).await?,
+        };
         let request = plan.request;
+        let mut more = forward.deadline.fields(forward.route, || forward.task.timer().now());
+        more.extend(plan.trace.as_ref().map(|trace| (TRACEPARENT, trace.traceparent(SpanId(self.span)))));
         let outbound = Outbound {
             method: &request.method,
             target: request.target.text().as_bytes(),
@@ -88,6 +134,7 @@ impl Attempt {
             headers: &request.headers,
             upgrade: plan.switch.map(|switch| &*switch.protocol),
             expects_continue: request.expects_continue,
+            more: &more,
         };
         let (body, settings) = (plan.body.body(), &plan.settings);
         let answer = match lane {
@@ -97,37 +144,40 @@ impl Attempt {
             Lane::Http2(sender) => {
                 let tls = self.pool.endpoint().identity.tls.is_some();
                 let scheme = if tls { Scheme::Https } else { Scheme::Http };
-                h2::exchange(sender, &outbound, scheme, body, settings, forward.task).await
+                Box::pin(h2::exchange(sender, &outbound, scheme, body, settings, forward.task)).await
             }
         };
         answer.map_err(Fault::Upstream)
     }
 
-    /// A connection: one that stands, or a new one.
-    async fn lane(&mut self, client: &Client, plan: &Plan<'_>) -> Result<Lane, Fault> {
+    /// A connection that stands already.
+    fn standing(&mut self, client: &Client, plan: &Plan<'_>) -> Option<Lane> {
+        if self.fresh || self.pool.endpoint().identity.proxy_protocol.is_some() {
+            return None;
+        }
+        let lane = self.pool.reuse()?;
+        self.reused = true;
+        if let Some(upstream) = plan.upstream {
+            client.worker.observer.metrics().upstream_reused(upstream);
+        }
+        Some(lane)
+    }
+
+    /// A new connection.
+    async fn connect(&mut self, client: &Client, plan: &Plan<'_>) -> Result<Lane, Fault> {
         let metrics = client.worker.observer.metrics();
         let front = proxy_header(client, &self.pool);
-        let reusable = if self.fresh || front.is_some() { None } else { self.pool.reuse() };
-        self.reused = reusable.is_some();
-        if let Some(lane) = reusable {
-            if let Some(upstream) = plan.upstream {
-                metrics.upstream_reused(upstream);
-            }
-            return Ok(lane);
-        }
+        self.reused = false;
+        let begun = Instant::now();
         let held = || Box::new(Counted::begin(&client.worker.observer, plan.upstream)) as Box<_>;
-        let opening = self.pool.open(front.as_deref(), held);
-        let opened = match plan.settings.until {
-            Some(until) => match tokio::time::timeout_at(until.into(), opening).await {
-                Ok(opened) => opened,
-                Err(_) => return Err(Fault::ExchangeTimeout),
-            },
-            None => opening.await,
-        };
-        if let (Err(_), Some(upstream)) = (&opened, plan.upstream) {
-            metrics.upstream_failed(upstream);
+        let opened = self.pool.open(front.as_deref(), held).await;
+        let now = Instant::now();
+        match (&opened, plan.upstream) {
+            (Err(_), Some(upstream)) => metrics.upstream_failed(upstream),
+            (Ok(_), Some(upstream)) => metrics.upstream_connected(upstream, now.saturating_duration_since(begun)),
+            (_, None) => {}
         }
-        self.connected = Some(Instant::now());
+        self.connected = Some(now);
         opened.map_err(Fault::Connect)
     }
 }

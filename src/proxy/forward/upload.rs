@@ -60,6 +60,20 @@ impl Upload {
         }
     }
 
+    /// Whether all of it has come from the client; of one that is sent once nobody knows.
+    pub(super) fn has_ended(&self) -> bool {
+        match self {
+            Self::Empty | Self::Full(_) => true,
+            Self::Once(_) => false,
+            Self::Kept(kept) => kept.borrow().ended,
+        }
+    }
+
+    /// Whether all of it has come and can be sent by two attempts at once.
+    pub(super) fn is_at_hand(&self) -> bool {
+        self.has_ended() && self.is_whole()
+    }
+
     /// Whether all of it can still be sent.
     pub(super) fn is_whole(&self) -> bool {
         match self {
@@ -104,6 +118,10 @@ impl BodyStream for Replay {
             Some(Ok(Frame::Data(data))) => {
                 self.position += data.len() as u64;
                 kept.keep(data, last);
+                if kept.source.has_ended() {
+                    // Whoever sends this with the end of the stream does not ask again.
+                    (kept.ended, self.trailers_sent) = (true, true);
+                }
             }
             Some(Ok(Frame::Trailers(trailers))) => {
                 (kept.ended, self.trailers_sent) = (true, true);
@@ -120,6 +138,11 @@ impl BodyStream for Replay {
             Length::Known(length) => Length::Known(length.saturating_sub(self.position)),
             Length::Unknown => Length::Unknown,
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        let kept = self.kept.borrow();
+        kept.ended && kept.trailers.is_none() && (kept.lost || self.position == kept.sent.len() as u64)
     }
 }
 
@@ -177,11 +200,12 @@ mod tests {
     #[test]
     fn a_small_stream_is_sent_again_from_its_begin() {
         let upload = Upload::new(frames(&["ab", "cd", "ef"]), Some(6));
-        assert!(upload.is_whole());
+        assert!(upload.is_whole() && !upload.has_ended() && !upload.is_at_hand());
         assert_eq!(take(&mut upload.body(), 2), "abcd", "broken off");
         assert!(upload.is_whole());
         assert_eq!(take(&mut upload.body(), 9), "abcdef;");
         assert_eq!(take(&mut upload.body(), 9), "abcdef;", "and after its end");
+        assert!(upload.has_ended() && upload.is_at_hand());
     }
 
     #[test]
@@ -204,6 +228,38 @@ mod tests {
         drop(upload);
         assert_eq!(take(&mut body, 9), "abcd;", "what was promised is sent");
         assert!(kept.upgrade().is_some_and(|kept| kept.borrow().sent.is_empty()));
+    }
+
+    #[test]
+    fn its_end_is_known_with_the_last_octets_where_the_source_knows_it() {
+        /// Two pieces, and no trailers.
+        struct Told(u8);
+        impl BodyStream for Told {
+            fn poll_frame(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Frame, BodyError>>> {
+                self.0 -= 1;
+                Poll::Ready(Some(Ok(Frame::Data(Bytes::from_static(b"ab")))))
+            }
+
+            fn length(&self) -> Length {
+                Length::Unknown
+            }
+
+            fn has_ended(&self) -> bool {
+                self.0 == 0
+            }
+        }
+        for keep in [None, Some(100), Some(3)] {
+            let upload = Upload::new(Body::stream(Told(2)), keep);
+            let mut body = upload.body();
+            assert_eq!((take(&mut body, 1), body.has_ended()), ("ab".to_owned(), false), "{keep:?}");
+            assert_eq!((take(&mut body, 1), body.has_ended()), ("ab".to_owned(), true), "{keep:?}");
+        }
+        let upload = Upload::new(Body::stream(Told(2)), Some(100));
+        assert_eq!(take(&mut upload.body(), 2), "abab");
+        assert!(upload.has_ended());
+        let mut again = upload.body();
+        assert!(!again.has_ended());
+        assert_eq!((take(&mut again, 1), again.has_ended()), ("abab".to_owned(), true));
     }
 
     #[test]

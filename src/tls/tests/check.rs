@@ -10,19 +10,51 @@ use crate::config::model::*;
 
 fn model(listeners: Vec<Listener>, upstreams: Vec<Upstream>, routes: Vec<Route>) -> Model {
     Model {
-        server: Server { workers: None, drain_timeout: Duration::ZERO, watch: false, zone: None },
-        cache: crate::config::model::Cache { memory: 1, max_object: 1, max_variants: 1, purge_from: Vec::new() },
+        server: Server {
+            workers: None,
+            drain_delay: None,
+            drain_timeout: Duration::ZERO,
+            guard: None,
+            watch: false,
+            pid_file: None,
+            upgrade_timeout: Duration::ZERO,
+            zone: None,
+            max_connections: 0,
+            max_requests: 0,
+            max_memory: MemoryLimit::Auto,
+            max_delay: None,
+        },
+        cache: crate::config::model::Cache {
+            memory: 1,
+            max_object: 1,
+            max_variants: 1,
+            purge_from: Vec::new(),
+            disk: None,
+        },
+        docker: None,
+        resolver: Resolver {
+            nameservers: Vec::new(),
+            hosts_file: true,
+            family: AddressFamily::Any,
+            timeout: Duration::ZERO,
+            min_ttl: Duration::ZERO,
+            max_ttl: Duration::ZERO,
+        },
         admin: None,
         log: Log {
             level: LogLevel::Off,
             format: LogFormat::Text,
             access: AccessSink::Off,
             access_format: AccessFormat::Json,
+            ..Log::default()
         },
         listeners,
         upstreams,
         routes,
+        tests: Vec::new(),
         files: Vec::new(),
+        written: Default::default(),
+        tracing: None,
     }
 }
 
@@ -39,6 +71,11 @@ fn secure(name: &str, tls: Option<ListenerTls>) -> Listener {
         max_fields: 1,
         max_target_size: 1,
         max_streams: 1,
+        min_request_rate: 0,
+        min_response_rate: 0,
+        max_connections_per_client: 0,
+        max_requests_per_client: 0,
+        abuse: None,
     };
     Listener {
         name: name.into(),
@@ -48,6 +85,7 @@ fn secure(name: &str, tls: Option<ListenerTls>) -> Listener {
         trusted_proxies: Vec::new(),
         http2: true,
         tls,
+        paths: Default::default(),
         limits,
     }
 }
@@ -56,6 +94,7 @@ fn upstream(name: &str, endpoint: EndpointAddress, tls: Option<UpstreamTls>) -> 
     Upstream {
         name: name.into(),
         endpoints: vec![Endpoint { address: endpoint, weight: 1, backup: false, zone: None }],
+        discovery: Discovery::default(),
         protocol: UpstreamProtocol::Http1,
         balance: Balance::RoundRobin,
         spread: Spread::PLAIN,
@@ -68,6 +107,7 @@ fn upstream(name: &str, endpoint: EndpointAddress, tls: Option<UpstreamTls>) -> 
         max_idle: 1,
         max_connections: 0,
         max_response_head_size: 1,
+        unknown_transfer_codings: false,
         proxy_protocol: None,
         tls,
         retry: Retry::default(),
@@ -84,6 +124,7 @@ fn route(listeners: Vec<usize>, hosts: &[&str]) -> Route {
         path: PathMatch::Prefix("/".into()),
         methods: Vec::new(),
         headers: Vec::new(),
+        cookies: Vec::new(),
         query: Vec::new(),
         action: Action::Files(Files {
             root: "/".into(),
@@ -100,11 +141,17 @@ fn route(listeners: Vec<usize>, hosts: &[&str]) -> Route {
             response_headers: HeaderRules::default(),
             preserve_host: true,
             timeout: None,
+            deadline_header: None,
+            hedge: None,
+            mirror: None,
+            inject: None,
             max_body: 0,
             upgrades: Vec::new(),
             max_requests: 0,
+            priority: Default::default(),
             codings: Codings::default(),
             cache: None,
+            edge: EdgePolicies::default(),
         },
         place: Place { file: "tidegate.toml".into(), line: 1 },
     }

@@ -6,20 +6,18 @@ mod response;
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use http::header::{CONTENT_LENGTH, UPGRADE};
-use http::{Method, StatusCode};
-use tokio::io::AsyncRead;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use self::response::Times;
 use super::encode::{self, Outgoing, Persistence, RequestLine};
 use super::outgoing::{Broken, Outflow};
-use super::parse::{self, Framing, HeadError, HeadLimits, HeadScan, ResponseHead};
+use super::parse::{self, Framing, HeadError, HeadLimits, HeadScan, ResponseHead, TransferCodings};
 use crate::http::sanitize;
 use crate::http::{Body, BodyError, Headers, Interim, Length, Response};
 use crate::wire::buffers::{give_back, poll_fill};
@@ -33,8 +31,8 @@ pub(in crate::wire) const MAX_INTERIMS: usize = 32;
 
 /// Where a connection goes when it can carry another exchange.
 pub trait Home {
-    /// Takes it back.
-    fn take_back(&self, connection: Box<Connection>);
+    /// Takes it back, at that time.
+    fn take_back(&self, connection: Box<Connection>, now: Instant);
 }
 
 /// A connection to an endpoint.
@@ -71,6 +69,8 @@ pub struct Outbound<'a> {
     pub upgrade: Option<&'a str>,
     /// Whether the body waits for `100 Continue`.
     pub expects_continue: bool,
+    /// Fields of this attempt alone.
+    pub more: &'a [(HeaderName, HeaderValue)],
 }
 
 /// Limits and timeouts of an exchange.
@@ -78,6 +78,8 @@ pub struct Outbound<'a> {
 pub struct Settings {
     /// What a response head may take.
     pub head: HeadLimits,
+    /// The codings that a response may be in.
+    pub codings: TransferCodings,
     /// To the first byte of the response.
     pub response_timeout: Option<Duration>,
     /// Between two reads of its body.
@@ -117,10 +119,7 @@ impl Connection {
 
     /// Whether a pooled connection is still fit: nothing has come on it, neither bytes nor an end.
     pub fn is_fit(&mut self) -> bool {
-        let mut cx = Context::from_waker(std::task::Waker::noop());
-        let mut byte = [0u8; 1];
-        let mut buffer = tokio::io::ReadBuf::new(&mut byte);
-        self.read.is_empty() && Pin::new(&mut self.io).poll_read(&mut cx, &mut buffer).is_pending()
+        self.read.is_empty() && self.io.is_silent()
     }
 }
 
@@ -152,6 +151,8 @@ pub async fn exchange(
         due: None,
         upload_broken: false,
         head_only: *outbound.method == Method::HEAD,
+        expects_continue: outbound.expects_continue,
+        awaits_client: false,
         interim_count: 0,
     };
     let head = poll_fn(|cx| running.poll_head(cx)).await?;
@@ -186,7 +187,7 @@ fn request_framing(outbound: &Outbound<'_>, body: &Body) -> Outgoing {
 }
 
 fn queue_head(out: &mut BytesMut, outbound: &Outbound<'_>, framing: Outgoing) {
-    let Outbound { method, target, host, headers, upgrade, expects_continue } = *outbound;
+    let Outbound { method, target, host, headers, upgrade, expects_continue, more } = *outbound;
     let persistence = if upgrade.is_some() { Persistence::Upgrade } else { Persistence::Implied };
     encode::request_head(out, &RequestLine { method, target, host, headers }, framing, persistence);
     let mut extra = |name: &[u8], value: &[u8]| {
@@ -196,6 +197,9 @@ fn queue_head(out: &mut BytesMut, outbound: &Outbound<'_>, framing: Outgoing) {
             out.extend_from_slice(part);
         }
     };
+    for (name, value) in more {
+        extra(name.as_str().as_bytes(), value.as_bytes());
+    }
     if let Some(protocol) = upgrade {
         extra(UPGRADE.as_str().as_bytes(), protocol.as_bytes());
     }
@@ -217,6 +221,9 @@ struct Running<'a> {
     /// The endpoint does not read any more.
     upload_broken: bool,
     head_only: bool,
+    expects_continue: bool,
+    /// All that has come of the body is sent, and the client has more.
+    awaits_client: bool,
     interim_count: usize,
 }
 
@@ -252,6 +259,7 @@ impl Running<'_> {
 
     /// Sends on; true while there is something that the endpoint does not take.
     fn poll_upload(&mut self, cx: &mut Context<'_>, progress: &mut bool) -> Result<bool, Failure> {
+        self.awaits_client = false;
         if self.upload_broken {
             return Ok(false);
         }
@@ -269,13 +277,19 @@ impl Running<'_> {
                 Ok(false)
             }
             Poll::Ready(Ok(())) => Ok(false),
-            Poll::Pending => Ok(!self.connection.writer.is_empty()),
+            Poll::Pending => {
+                let writing = !self.connection.writer.is_empty();
+                // One that waits for 100 sends when the endpoint has said so.
+                let invited = !self.expects_continue || self.interim_count > 0 || self.upload.sent() > 0;
+                self.awaits_client = !writing && !self.gated && invited;
+                Ok(writing)
+            }
         }
     }
 
     /// Takes a head; `None` where it was of an interim response.
     fn head(&mut self, head: BytesMut) -> Result<Option<ResponseHead>, Failure> {
-        let mut head = parse::response(head, &self.settings.head).map_err(Failure::Malformed)?;
+        let mut head = parse::response(head, &self.settings.head, self.settings.codings).map_err(Failure::Malformed)?;
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             // Never asked for, or the bytes that follow are not HTTP any more.
             if self.upload_is_http() {
@@ -316,10 +330,14 @@ impl Running<'_> {
     fn poll_due(&mut self, cx: &mut Context<'_>, progress: bool, writing: bool) -> Poll<Failure> {
         let Settings { response_timeout, write_timeout, until, .. } = *self.settings;
         let due = match &self.due {
+            // The client's own gap timeout watches, and the endpoint's clock does not run yet.
+            _ if self.awaits_client => {
+                self.due = None;
+                None
+            }
             Some(due) if !progress && due.writing == writing => due.at,
             _ => {
-                // While the client still sends, its own gap timeout watches; the endpoint's clock runs from the last byte either way.
-                let at = deadline(Instant::now(), if writing { write_timeout } else { response_timeout });
+                let at = deadline(self.task.timer().now(), if writing { write_timeout } else { response_timeout });
                 self.due = Some(Due { at, writing });
                 at
             }

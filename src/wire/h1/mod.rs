@@ -1,6 +1,8 @@
 //! HTTP/1.0 and HTTP/1.1 (RFC 9112), both sides, in our own code: strict, with every limit and error ours, and nothing between the socket
 //! and the exchange.
 
+mod refused;
+
 pub mod parse;
 
 pub mod framing;

@@ -11,6 +11,8 @@ use http::{Method, StatusCode, Version};
 
 use crate::http::{Headers, Text};
 
+pub use super::refused::HeadError;
+
 /// How much of a head is taken. All in octets, but for `fields`.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadLimits {
@@ -24,72 +26,6 @@ pub struct HeadLimits {
     pub target: usize,
 }
 
-/// Why a head was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeadError {
-    /// A line ended in LF alone, or a CR stood alone.
-    LineEnd,
-    /// The start line is not one.
-    StartLine,
-    /// A method that is not a token.
-    Method,
-    /// A target with bytes that a target cannot have, or in a form that this method cannot have.
-    Target,
-    /// CONNECT: this is no tunnel.
-    Connect,
-    /// No `Host` beside a target that names one.
-    HostMissing,
-    /// Neither HTTP/1.0 nor HTTP/1.1.
-    Version,
-    /// A line folded over two (RFC 9112 §5.2).
-    Fold,
-    /// A name that is not a token, or white space before the colon.
-    FieldName,
-    /// A control byte in a value.
-    FieldValue,
-    /// `Content-Length` is not one number.
-    ContentLength,
-    /// `Transfer-Encoding` beside `Content-Length`, in HTTP/1.0, or not exactly `chunked`.
-    TransferEncoding,
-    /// Longer than [`HeadLimits::head`] or [`HeadLimits::field`], or more fields than [`HeadLimits::fields`].
-    TooLarge,
-    /// Longer than [`HeadLimits::target`].
-    TargetTooLong,
-}
-
-impl HeadError {
-    /// The word for logs and metrics.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::LineEnd => "bad_line_end",
-            Self::StartLine => "bad_start_line",
-            Self::Method => "bad_method",
-            Self::Target => "bad_target",
-            Self::Connect => "method_refused",
-            Self::HostMissing => "host_missing",
-            Self::Version => "bad_version",
-            Self::Fold => "folded_field",
-            Self::FieldName => "bad_field_name",
-            Self::FieldValue => "bad_field_value",
-            Self::ContentLength => "bad_content_length",
-            Self::TransferEncoding => "bad_transfer_encoding",
-            Self::TooLarge => "head_too_large",
-            Self::TargetTooLong => "target_too_long",
-        }
-    }
-
-    /// The status that a client gets for it.
-    pub const fn status(self) -> StatusCode {
-        match self {
-            Self::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
-            Self::Connect => StatusCode::NOT_IMPLEMENTED,
-            Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-            _ => StatusCode::BAD_REQUEST,
-        }
-    }
-}
-
 /// How a message says where its body ends (RFC 9112 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
@@ -101,6 +37,22 @@ pub enum Framing {
     Chunked,
     /// All until the connection closes (responses only).
     UntilClose,
+}
+
+/// Octets of a usual field line.
+const USUAL_LINE: usize = 32;
+/// Fields that are added to a usual message on its way.
+const ADDED: usize = 8;
+
+/// The codings that a body may be in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TransferCodings {
+    /// Chunks or none.
+    #[default]
+    Chunked,
+    /// Also one that nobody knows (responses only): such a body ends with its connection (RFC 9112 §6.3), and is handed on as it is. Those
+    /// that are known are refused all the same: nobody asked for them, and nobody takes them off.
+    Unknown,
 }
 
 /// A request's head.
@@ -206,7 +158,7 @@ pub fn request(head: BytesMut, limits: &HeadLimits) -> Result<RequestHead, HeadE
         return Err(HeadError::TargetTooLong);
     }
     let target = Text::visible(head.slice(method_end + 1..target_end)).ok_or(HeadError::Target)?;
-    let (headers, mut noted) = fields(&head, line_end, limits)?;
+    let (headers, mut noted) = fields(&head, line_end, limits, TransferCodings::Chunked)?;
     let framing = match noted.framing(version)? {
         Framing::UntilClose => Framing::None,
         framing => framing,
@@ -219,7 +171,7 @@ pub fn request(head: BytesMut, limits: &HeadLimits) -> Result<RequestHead, HeadE
 ///
 /// # Errors
 /// [`HeadError`] where it is not one that RFC 9112 allows, or over a limit.
-pub fn response(head: BytesMut, limits: &HeadLimits) -> Result<ResponseHead, HeadError> {
+pub fn response(head: BytesMut, limits: &HeadLimits, codings: TransferCodings) -> Result<ResponseHead, HeadError> {
     let head = head.freeze();
     let line_end = memchr::memchr(b'\r', &head).ok_or(HeadError::LineEnd)?;
     let line = &head[..line_end];
@@ -234,7 +186,7 @@ pub fn response(head: BytesMut, limits: &HeadLimits) -> Result<ResponseHead, Hea
     if line.get(12).is_some_and(|byte| *byte != b' ') || line.iter().any(|byte| *byte < 0x20 && *byte != b'\t') {
         return Err(HeadError::StartLine);
     }
-    let (headers, noted) = fields(&head, line_end, limits)?;
+    let (headers, noted) = fields(&head, line_end, limits, codings)?;
     let bodiless = status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     // The framing fields of a response without a body are checked all the same.
     let framing = match noted.framing(version)? {
@@ -267,7 +219,10 @@ pub fn trailers(section: BytesMut, limits: &HeadLimits) -> Result<Headers, HeadE
 #[derive(Default)]
 struct Noted {
     length: Option<u64>,
+    codings: TransferCodings,
     chunked: bool,
+    /// In a coding that nobody knows.
+    coded: bool,
     close: bool,
     keep_alive: bool,
     names_upgrade: bool,
@@ -276,9 +231,15 @@ struct Noted {
     expects_continue: bool,
 }
 
-fn fields(head: &Bytes, line_end: usize, limits: &HeadLimits) -> Result<(Headers, Noted), HeadError> {
-    let mut headers = Headers::with_capacity(16);
-    let mut noted = Noted::default();
+fn fields(
+    head: &Bytes,
+    line_end: usize,
+    limits: &HeadLimits,
+    codings: TransferCodings,
+) -> Result<(Headers, Noted), HeadError> {
+    // So many as there are lines of the usual length, and what is added on the way.
+    let mut headers = Headers::with_capacity(((head.len() - line_end) / USUAL_LINE).min(limits.fields) + ADDED);
+    let mut noted = Noted { codings, ..Noted::default() };
     let mut at = line_end + 2;
     if head.get(line_end..at) != Some(b"\r\n") {
         return Err(HeadError::LineEnd);
@@ -343,10 +304,15 @@ impl Noted {
                 return Err(HeadError::ContentLength);
             }
         } else if *name == TRANSFER_ENCODING {
-            if self.chunked || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
+            if self.chunked || self.coded {
                 return Err(HeadError::TransferEncoding);
             }
-            self.chunked = true;
+            self.chunked = value.as_bytes().eq_ignore_ascii_case(b"chunked");
+            self.coded =
+                !self.chunked && self.codings == TransferCodings::Unknown && is_unknown_coding(value.as_bytes());
+            if !self.chunked && !self.coded {
+                return Err(HeadError::TransferEncoding);
+            }
         } else if *name == CONNECTION {
             for token in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
                 self.close |= token.eq_ignore_ascii_case(b"close");
@@ -364,9 +330,10 @@ impl Noted {
     }
 
     fn framing(&self, version: Version) -> Result<Framing, HeadError> {
-        match (self.chunked, self.length) {
+        match (self.chunked || self.coded, self.length) {
             (true, Some(_)) => Err(HeadError::TransferEncoding),
             (true, None) if version == Version::HTTP_10 => Err(HeadError::TransferEncoding),
+            (true, None) if self.coded => Ok(Framing::UntilClose),
             (true, None) => Ok(Framing::Chunked),
             (false, Some(0)) => Ok(Framing::None),
             (false, Some(length)) => Ok(Framing::Length(length)),
@@ -385,6 +352,14 @@ impl Noted {
         let expects_continue = modern && self.expects_continue;
         Wishes { keep_alive: self.keep_alive(version), expects_continue, upgrade }
     }
+}
+
+/// Whether it is one coding, none that is known, and nothing that could be taken for chunks.
+fn is_unknown_coding(value: &[u8]) -> bool {
+    let known = ["gzip", "x-gzip", "deflate", "compress", "x-compress", "trailers"];
+    let token = !value.is_empty() && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte));
+    let like_chunks = value.windows(5).any(|part| part.eq_ignore_ascii_case(b"chunk"));
+    token && !like_chunks && !known.iter().any(|known| value.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// A number of one to nineteen digits and nothing else.

@@ -104,7 +104,10 @@ fn wishes_of_the_connection() {
 
 #[test]
 fn responses() {
-    let read = |text: &str| response(BytesMut::from(text), &LIMITS).map(|head| (head.status.as_u16(), head.framing));
+    let read = |text: &str| {
+        response(BytesMut::from(text), &LIMITS, TransferCodings::Chunked)
+            .map(|head| (head.status.as_u16(), head.framing))
+    };
     assert_eq!(read("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"), Ok((200, Framing::Length(3))));
     assert_eq!(read("HTTP/1.1 200\r\n\r\n"), Ok((200, Framing::UntilClose)));
     assert_eq!(read("HTTP/1.0 200 \r\n\r\n"), Ok((200, Framing::UntilClose)));
@@ -115,4 +118,49 @@ fn responses() {
     assert_eq!(read("ICY 200 OK\r\n\r\n"), Err(HeadError::StartLine));
     let both = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n";
     assert_eq!(read(both), Err(HeadError::TransferEncoding));
+}
+
+#[test]
+fn codings_that_nobody_knows() {
+    let read = |version: &str, fields: &str, codings: TransferCodings| {
+        let text = format!("HTTP/{version} 200 OK\r\n{fields}\r\n");
+        response(BytesMut::from(text.as_str()), &LIMITS, codings).map(|head| (head.framing, head.keep_alive))
+    };
+    let refused = Err(HeadError::TransferEncoding);
+    for coding in ["identity", "ajsbktc", "x-own"] {
+        let fields = format!("Transfer-Encoding: {coding}\r\nConnection: keep-alive\r\n");
+        assert_eq!(read("1.1", &fields, TransferCodings::Chunked), refused, "{coding}");
+        // It ends with its connection, whatever that says of itself.
+        assert_eq!(read("1.1", &fields, TransferCodings::Unknown), Ok((Framing::UntilClose, false)), "{coding}");
+        assert_eq!(read("1.0", &fields, TransferCodings::Unknown), refused, "{coding}");
+        for beside in ["Content-Length: 3", "Transfer-Encoding: chunked", "Transfer-Encoding: identity"] {
+            assert_eq!(
+                read("1.1", &format!("{fields}{beside}\r\n"), TransferCodings::Unknown),
+                refused,
+                "{coding} {beside}"
+            );
+            assert_eq!(
+                read("1.1", &format!("{beside}\r\n{fields}"), TransferCodings::Unknown),
+                refused,
+                "{coding} {beside}"
+            );
+        }
+    }
+    for coding in [
+        "gzip",
+        "GZIP",
+        "deflate",
+        "compress",
+        "xchunked",
+        "chunked;x",
+        "gzip, chunked",
+        "chunked, identity",
+        "\"a\"",
+        "",
+        "a b",
+    ] {
+        let fields = format!("Transfer-Encoding: {coding}\r\n");
+        assert_eq!(read("1.1", &fields, TransferCodings::Unknown), refused, "{coding}");
+    }
+    assert_eq!(read("1.1", "Transfer-Encoding: Chunked\r\n", TransferCodings::Unknown), Ok((Framing::Chunked, true)));
 }

@@ -20,6 +20,7 @@ use super::parse::{self, Framing, HeadError, HeadLimits, HeadScan, RequestHead};
 use crate::http::{Body, Request, Scheme, Target, Text, Upgrade};
 use crate::wire::buffers::{give_back, poll_fill};
 use crate::wire::exchange::{Answer, DrainWatch, Exchanges, Refused, Task};
+use crate::wire::pace::Patience;
 use crate::wire::stream::Stream;
 use crate::wire::timer::{Timer, deadline, earlier};
 use crate::wire::writer::Writer;
@@ -43,10 +44,10 @@ pub struct Settings {
     pub head_timeout: Option<Duration>,
     /// Without a request.
     pub idle_timeout: Option<Duration>,
-    /// Between two reads of a request body.
-    pub body_timeout: Option<Duration>,
-    /// A client that takes no byte.
-    pub write_timeout: Option<Duration>,
+    /// A client that is slow with a request body.
+    pub reading: Patience,
+    /// A client that is slow to take a response.
+    pub writing: Patience,
 }
 
 /// How serving a connection ended.
@@ -60,15 +61,22 @@ pub enum Served {
 
 /// Serves a connection until it ends.
 pub async fn serve<E: Exchanges>(io: Stream, exchanges: &E, settings: &Settings, watch: &DrainWatch) -> Served {
-    let task = Task::new(Timer::new());
-    let inbound = Rc::new(RefCell::new(Inbound::new(io, task.clone(), settings.body_timeout)));
+    let timer = Timer::new();
+    let task = Task::new(timer.clone());
+    let inbound = Rc::new(RefCell::new(Inbound::new(io, task.clone(), settings.reading)));
     let mut connection = Connection { inbound, task, writer: Writer::new(), exchanges, settings, watch };
+    let mut run = pin!(connection.run());
+    let mut registered = false;
     poll_fn(|cx| {
-        watch.register(cx.waker());
-        Poll::Ready(())
+        if !std::mem::replace(&mut registered, true) {
+            watch.register(cx.waker());
+        }
+        timer.begin_turn();
+        let served = run.as_mut().poll(cx);
+        timer.end_turn();
+        served
     })
-    .await;
-    connection.run().await
+    .await
 }
 
 struct Connection<'a, E> {
@@ -104,10 +112,10 @@ impl<E: Exchanges> Connection<'_, E> {
             let (request, asked) = match self.next(first).await {
                 Next::Head(head) => match self.request(head) {
                     Ok(request) => request,
-                    Err(error) => return self.refuse(Refused::Head(error)).await,
+                    Err(error) => return Box::pin(self.refuse(Refused::Head(error))).await,
                 },
                 Next::Http2 => return self.hand_over(),
-                Next::Refused(refused) => return self.refuse(refused).await,
+                Next::Refused(refused) => return Box::pin(self.refuse(refused)).await,
                 Next::Closed => return Served::Closed,
             };
             first = false;
@@ -149,7 +157,7 @@ impl<E: Exchanges> Connection<'_, E> {
                 }
                 if !begun && !inbound.read.is_empty() {
                     begun = true;
-                    due = deadline(Instant::now(), self.settings.head_timeout);
+                    due = deadline(self.task.timer().now(), self.settings.head_timeout);
                 }
                 let Some(io) = &mut inbound.io else { return Poll::Ready(Next::Closed) };
                 match poll_fill(io, &mut inbound.read, 0, cx) {
@@ -157,15 +165,16 @@ impl<E: Exchanges> Connection<'_, E> {
                     Poll::Ready(Ok(_)) => {}
                     Poll::Pending => {
                         if !begun && self.watch.is_draining() {
-                            if !first {
-                                return Poll::Ready(Next::Closed);
-                            }
-                            // It was accepted, and its request is on the way.
-                            due = earlier(due, Some(*leaving.get_or_insert_with(|| Instant::now() + LAST_CALL)));
+                            let now = self.task.timer().now();
+                            let linger = self.watch.lingers_until().filter(|until| *until > now);
+                            // Where it was just accepted, its request is on the way.
+                            let last_call = if first { Some(*leaving.get_or_insert(now + LAST_CALL)) } else { None };
+                            let Some(wait) = linger.max(last_call) else { return Poll::Ready(Next::Closed) };
+                            due = earlier(due, Some(wait));
                         }
                         if due.is_none() && !begun {
                             // The first request has as long as any other to begin.
-                            due = deadline(Instant::now(), self.settings.idle_timeout);
+                            due = deadline(self.task.timer().now(), self.settings.idle_timeout);
                         }
                         return expired(inbound.task.timer(), due, cx)
                             .map(|()| if begun { Next::Refused(Refused::HeadTimeout) } else { Next::Closed });
@@ -234,7 +243,7 @@ impl<E: Exchanges> Connection<'_, E> {
                 Body::Full(whole)
             }
             framing => {
-                inbound.decoder = Decoder::new(framing);
+                inbound.await_body(Decoder::new(framing));
                 Body::stream(RequestBody::new(self.inbound.clone()))
             }
         }
@@ -242,7 +251,8 @@ impl<E: Exchanges> Connection<'_, E> {
 
     /// Has a request answered, passing on 1xx responses; `None` where the client left.
     async fn answer(&mut self, request: Request) -> Option<Answer> {
-        let mut answer = pin!(self.exchanges.answer(request, self.task.clone()));
+        // In a box: an idle connection does not keep the room of the largest exchange.
+        let mut answer = Box::pin(self.exchanges.answer(request, self.task.clone()));
         let (writer, inbound, task) = (&mut self.writer, &self.inbound, &self.task);
         poll_fn(|cx| {
             if let Poll::Ready(answer) = answer.as_mut().poll(cx) {

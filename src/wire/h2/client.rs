@@ -22,6 +22,7 @@ use crate::http::{Body, BodyError, BodyStream, Frame, Headers, Interim, Length, 
 use crate::wire::exchange::Task;
 use crate::wire::h1::client::{Failure, Held, MAX_INTERIMS, Outbound, Settings};
 use crate::wire::h1::parse::HeadError;
+use crate::wire::pace::Patience;
 use crate::wire::stream::Stream;
 use crate::wire::timer::{deadline, earlier};
 
@@ -144,8 +145,10 @@ pub async fn exchange(
     poll_fn(|cx| send.poll_ready(cx)).await.map_err(|_| Failure::Unprocessed)?;
     let none = body.is_empty();
     let (response, stream) = send.send_request(request, none).map_err(|error| failure(&error))?;
-    let upload = (!none).then(|| Outflow::new(body, stream, task.timer().clone(), settings.write_timeout));
-    let mut running = Running { response, upload, settings, task, due: None, interim_count: 0 };
+    let upload =
+        (!none).then(|| Outflow::new(body, stream, task.timer().clone(), Patience::pauses(settings.write_timeout)));
+    let expects_continue = outbound.expects_continue;
+    let mut running = Running { response, upload, settings, task, due: None, expects_continue, interim_count: 0 };
     let response = poll_fn(|cx| running.poll(cx)).await?;
     Ok(incoming(response, sender, running.upload, settings, task))
 }
@@ -166,6 +169,7 @@ fn message(outbound: &Outbound<'_>, scheme: Scheme, body: &Body) -> Option<http:
         Length::Known(length) => headers.append(http::header::CONTENT_LENGTH, length.into()),
         Length::Unknown => {}
     }
+    outbound.more.iter().for_each(|(name, value)| headers.append(name.clone(), value.clone()));
     if outbound.expects_continue {
         headers.append(http::header::EXPECT, http::HeaderValue::from_static("100-continue"));
     }
@@ -179,6 +183,7 @@ struct Running<'a> {
     settings: &'a Settings,
     task: &'a Task,
     due: Option<Instant>,
+    expects_continue: bool,
     interim_count: usize,
 }
 
@@ -199,12 +204,10 @@ impl Running<'_> {
             self.task.put_interim(sanitize::interim(interim));
         }
         if let Some(upload) = &mut self.upload {
-            let before = upload.sent();
             match upload.poll(cx) {
                 Poll::Ready(Ok(()) | Err(Broken::Gone)) => self.upload = None,
                 Poll::Ready(Err(Broken::Source(error))) => return Poll::Ready(Err(Failure::Request(error))),
                 Poll::Ready(Err(Broken::Stalled)) => return Poll::Ready(Err(Failure::WriteTimeout)),
-                Poll::Pending if upload.sent() > before => self.due = None,
                 Poll::Pending => {}
             }
         }
@@ -214,7 +217,11 @@ impl Running<'_> {
                 response => response.map_err(|error| failure(&error)),
             });
         }
-        if self.due.is_none() {
+        let sent = self.upload.as_ref().map(Outflow::sent);
+        if sent.is_some_and(|sent| sent > 0 || self.interim_count > 0 || !self.expects_continue) {
+            // Either the client has more, and its own gap timeout watches, or the endpoint takes no byte, and another timeout does.
+            self.due = None;
+        } else if self.due.is_none() {
             self.due = deadline(Instant::now(), self.settings.response_timeout);
         }
         let until = self.settings.until;
@@ -251,7 +258,7 @@ fn incoming(
         Body::Empty
     } else {
         let length = declared(&parts.headers);
-        let inflow = Inflow::new(stream, length, task.clone(), settings.body_timeout, settings.until);
+        let inflow = Inflow::new(stream, length, task.clone(), Patience::pauses(settings.body_timeout), settings.until);
         Body::stream(ResponseBody { inflow, upload, _sender: sender })
     };
     Response { status: parts.status, headers: parts.headers.into(), body }
@@ -278,5 +285,9 @@ impl BodyStream for ResponseBody {
 
     fn length(&self) -> Length {
         self.inflow.length()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.inflow.has_ended()
     }
 }

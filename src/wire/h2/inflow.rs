@@ -1,14 +1,15 @@
 //! The body of a message that comes in over a stream.
 
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use h2::RecvStream;
 
 use super::names_are_tokens;
 use crate::http::{BodyError, BodyStream, Frame, Length};
 use crate::wire::exchange::Task;
-use crate::wire::timer::{deadline, earlier};
+use crate::wire::pace::{Pace, Patience};
+use crate::wire::timer::earlier;
 
 /// Reads DATA and trailers; gives window back as data is taken, so a slow reader slows the sender.
 #[derive(Debug)]
@@ -21,9 +22,8 @@ pub(super) struct Inflow {
     task: Task,
     /// This is a request's body.
     counted: bool,
-    timeout: Option<Duration>,
+    pace: Pace,
     until: Option<Instant>,
-    due: Option<Instant>,
 }
 
 impl Inflow {
@@ -31,7 +31,7 @@ impl Inflow {
         stream: RecvStream,
         length: Length,
         task: Task,
-        timeout: Option<Duration>,
+        patience: Patience,
         until: Option<Instant>,
     ) -> Self {
         Self {
@@ -41,9 +41,8 @@ impl Inflow {
             data_ended: false,
             task,
             counted: false,
-            timeout,
+            pace: Pace::new(patience),
             until,
-            due: None,
         }
     }
 
@@ -95,19 +94,21 @@ fn broken(error: &h2::Error) -> BodyError {
 impl BodyStream for Inflow {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, BodyError>>> {
         let frame = self.poll_inner(cx);
-        if frame.is_ready() {
-            self.due = None;
-            return frame;
+        if let Poll::Ready(frame) = frame {
+            let octets = if let Some(Ok(Frame::Data(data))) = &frame { data.len() } else { 0 };
+            self.pace.passed(octets, Instant::now);
+            return Poll::Ready(frame);
         }
-        if self.due.is_none() {
-            self.due = deadline(Instant::now(), self.timeout);
-        }
-        let Some(at) = earlier(self.due, self.until) else { return Poll::Pending };
+        let Some(at) = earlier(self.pace.wait(Instant::now), self.until) else { return Poll::Pending };
         self.task.timer().poll(at, cx).map(|()| Some(Err(BodyError::Timeout)))
     }
 
     fn length(&self) -> Length {
         if self.stream.is_end_stream() { Length::Known(0) } else { self.left }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.stream.is_end_stream()
     }
 
     fn set_limit(&mut self, octets: u64) {

@@ -6,6 +6,11 @@ pub mod server;
 mod inflow;
 mod outflow;
 
+mod abuse;
+mod scan;
+mod streams;
+mod watched;
+
 use crate::http::Length;
 
 /// Octets that one stream may have on the way to us before it waits.
@@ -13,7 +18,7 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 /// Octets that all streams of a connection may have on the way to us.
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Octets of one stream that wait to be framed.
-const SEND_BUFFER: usize = 256 * 1024;
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// The length that a `content-length` field says, if it is one number.
 fn declared(headers: &::http::HeaderMap) -> Length {

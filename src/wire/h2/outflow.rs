@@ -1,7 +1,7 @@
 //! The body of a message that goes out over a stream.
 
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use h2::{Reason, SendStream};
@@ -9,7 +9,11 @@ use h2::{Reason, SendStream};
 use crate::http::sanitize;
 use crate::http::{Body, BodyError, Frame};
 use crate::wire::TRAILER_LIMITS;
-use crate::wire::timer::{Timer, deadline};
+use crate::wire::pace::{Pace, Patience};
+use crate::wire::timer::Timer;
+
+/// The most that a frame carries, in octets: with its header it fills one record of TLS, and none is begun for the rest of it.
+const FRAME: usize = 16 * 1024 - 9;
 
 /// Why a body did not go out.
 #[derive(Debug)]
@@ -33,13 +37,12 @@ pub(super) struct Outflow {
     /// The last frame carried the end of the stream.
     ended: bool,
     timer: Timer,
-    timeout: Option<Duration>,
-    due: Option<Instant>,
+    pace: Pace,
 }
 
 impl Outflow {
-    pub(super) fn new(body: Body, stream: SendStream<Bytes>, timer: Timer, timeout: Option<Duration>) -> Self {
-        Self { body, stream, waiting: Bytes::new(), sent: 0, ended: false, timer, timeout, due: None }
+    pub(super) fn new(body: Body, stream: SendStream<Bytes>, timer: Timer, patience: Patience) -> Self {
+        Self { body, stream, waiting: Bytes::new(), sent: 0, ended: false, timer, pace: Pace::new(patience) }
     }
 
     /// Octets of payload so far.
@@ -88,18 +91,21 @@ impl Outflow {
         match self.stream.poll_capacity(cx) {
             Poll::Ready(Some(Ok(0))) => Poll::Ready(Ok(())),
             Poll::Ready(Some(Ok(window))) => {
-                self.due = None;
-                let piece = self.waiting.split_to(window.min(self.waiting.remaining()));
-                self.sent += piece.len() as u64;
-                self.ended = self.waiting.is_empty() && self.body.is_empty();
-                Poll::Ready(self.stream.send_data(piece, self.ended).map_err(|_| Broken::Gone))
+                let mut left = window.min(self.waiting.remaining());
+                self.pace.passed(left, Instant::now);
+                self.sent += left as u64;
+                while left > 0 {
+                    let piece = self.waiting.split_to(left.min(FRAME));
+                    left -= piece.len();
+                    // The last octets carry the end: a frame of its own for it counts as an empty one with those that count them.
+                    self.ended = self.waiting.is_empty() && self.body.has_ended();
+                    self.stream.send_data(piece, self.ended).map_err(|_| Broken::Gone)?;
+                }
+                Poll::Ready(Ok(()))
             }
             Poll::Ready(Some(Err(_)) | None) => Poll::Ready(Err(Broken::Gone)),
             Poll::Pending => {
-                if self.due.is_none() {
-                    self.due = deadline(Instant::now(), self.timeout);
-                }
-                let Some(due) = self.due else { return Poll::Pending };
+                let Some(due) = self.pace.wait(Instant::now) else { return Poll::Pending };
                 ready!(self.timer.poll(due, cx));
                 self.stream.send_reset(Reason::CANCEL);
                 Poll::Ready(Err(Broken::Stalled))

@@ -1,28 +1,36 @@
 //! The client side of HTTP/2: one task for the connection and one for each stream.
 
-use std::cell::Cell;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+mod stream;
+
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Method, StatusCode, Version};
 
-use super::inflow::Inflow;
-use super::outflow::{Broken, Outflow};
-use super::{CONNECTION_WINDOW, SEND_BUFFER, STREAM_WINDOW, declared, names_are_tokens};
-use crate::http::{Body, Length, Request, Response, Scheme, Target, Text, Upgrade};
-use crate::wire::exchange::{Answer, Delivery, DrainWatch, End, Exchanges, Task};
+use super::abuse::Conduct;
+use super::streams::{Running, Streams};
+use super::watched::{Watch, Watched};
+use super::{CONNECTION_WINDOW, SEND_BUFFER, STREAM_WINDOW};
+use crate::config::model::AbuseLimits;
+use crate::http::Scheme;
+use crate::observe::Abuse;
+use crate::wire::exchange::{DrainWatch, Exchanges};
+use crate::wire::pace::Patience;
 use crate::wire::stream::Stream;
-use crate::wire::timer::{Timer, deadline};
+use crate::wire::timer::{Timer, deadline, earlier};
+use crate::wire::turns::Turns;
 
 /// How long a client may take to close after GOAWAY when nothing runs.
 const GOODBYE: Duration = Duration::from_secs(5);
+/// How long GOAWAY may take to reach a client that is put out.
+const LAST_WORD: Duration = Duration::from_millis(500);
+/// Resets of streams that nobody has looked at yet, at most. The score counts resets; this bounds what they hold until then.
+const PENDING_RESETS: usize = 100;
 
 /// Limits and timeouts of one connection.
 #[derive(Clone, Copy, Debug)]
@@ -37,14 +45,47 @@ pub struct Settings {
     pub handshake_timeout: Option<Duration>,
     /// Without a stream.
     pub idle_timeout: Option<Duration>,
-    /// Between two reads of a request body.
-    pub body_timeout: Option<Duration>,
-    /// A client that gives no window.
-    pub write_timeout: Option<Duration>,
+    /// To the end of a field block.
+    pub head_timeout: Option<Duration>,
+    /// A client that is slow with a request body.
+    pub reading: Patience,
+    /// A client that gives no window, or takes nothing.
+    pub writing: Patience,
+    /// What a connection may do to us; `None` is anything.
+    pub abuse: Option<AbuseLimits>,
 }
 
-/// Serves a connection until it ends.
-pub async fn serve<E: Exchanges + 'static>(io: Stream, exchanges: Rc<E>, settings: Settings, watch: &DrainWatch) {
+/// Serves a connection until it ends; why, where it was put out.
+pub async fn serve<E: Exchanges + 'static>(
+    io: Stream,
+    exchanges: Rc<E>,
+    settings: Settings,
+    drain: &DrainWatch,
+) -> Option<Abuse> {
+    let watch = Watch::new(io, settings.abuse, settings.writing);
+    let handshake = builder(&settings).handshake::<_, Bytes>(Watched(watch.clone()));
+    let connection = match settings.handshake_timeout {
+        Some(timeout) => tokio::time::timeout(timeout, handshake).await.ok()?.ok()?,
+        None => handshake.await.ok()?,
+    };
+    let mut serving = Serving {
+        connection,
+        watch,
+        exchanges,
+        settings: Rc::new(settings),
+        drain,
+        streams: Rc::default(),
+        turns: Turns::default(),
+        timer: Timer::new(),
+        idle_since: None,
+        leaving: false,
+        out: None,
+    };
+    poll_fn(|cx| serving.poll(cx)).await;
+    serving.out.map(|(abuse, _)| abuse)
+}
+
+fn builder(settings: &Settings) -> h2::server::Builder {
     let mut builder = h2::server::Builder::new();
     builder
         .initial_window_size(STREAM_WINDOW)
@@ -52,66 +93,177 @@ pub async fn serve<E: Exchanges + 'static>(io: Stream, exchanges: Rc<E>, setting
         .max_concurrent_streams(settings.max_streams)
         .max_header_list_size(settings.max_head_size)
         .max_send_buffer_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(PENDING_RESETS)
         .enable_connect_protocol();
-    let handshake = builder.handshake::<_, Bytes>(io);
-    let connection = match settings.handshake_timeout {
-        Some(timeout) => tokio::time::timeout(timeout, handshake).await.ok().and_then(Result::ok),
-        None => handshake.await.ok(),
-    };
-    let Some(connection) = connection else { return };
-    let mut serving = Serving {
-        connection,
-        exchanges,
-        settings,
-        watch,
-        streams: Rc::default(),
-        timer: Timer::new(),
-        idle_since: None,
-        leaving: false,
-    };
-    poll_fn(|cx| serving.poll(cx)).await;
+    builder
 }
 
 struct Serving<'a, E> {
-    connection: Connection<Stream, Bytes>,
+    connection: Connection<Watched, Bytes>,
+    watch: Rc<RefCell<Watch>>,
     exchanges: Rc<E>,
-    settings: Settings,
-    watch: &'a DrainWatch,
-    /// Streams whose tasks run.
-    streams: Rc<Cell<usize>>,
+    /// Each stream has them too.
+    settings: Rc<Settings>,
+    drain: &'a DrainWatch,
+    streams: Rc<Streams>,
+    /// Those of a newcomer.
+    turns: Turns,
     timer: Timer,
     idle_since: Option<Instant>,
     /// GOAWAY was sent.
     leaving: bool,
+    /// Why the client was put out, and when the connection ends whether it has heard or not.
+    out: Option<(Abuse, Instant)>,
 }
 
 impl<E: Exchanges + 'static> Serving<'_, E> {
+    /// All frames that there are to send go out together, when there is nothing more to do.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.watch.register(cx.waker());
-        if self.watch.is_draining() {
+        self.watch.borrow_mut().hold(true);
+        let polled = self.poll_frames(cx);
+        let mut watch = self.watch.borrow_mut();
+        watch.hold(false);
+        if let Poll::Ready(Err(error)) = watch.poll_send(cx) {
+            drop(watch);
+            self.lost(&error);
+            return Poll::Ready(());
+        }
+        polled
+    }
+
+    fn poll_frames(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.drain.register(cx.waker());
+        if self.drain.is_draining() {
             self.leave();
         }
+        if self.streams.is_newcomer() || self.watch.borrow().is_odd() {
+            ready!(self.turns.poll(cx));
+        } else {
+            self.turns.leave();
+        }
+        let mut begun = 0;
         loop {
             match self.connection.poll_accept(cx) {
-                Poll::Ready(Some(Ok((request, respond)))) => self.begin(request, respond),
-                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
-                Poll::Pending if self.streams.get() > 0 => {
-                    self.idle_since = None;
-                    return Poll::Pending;
-                }
-                Poll::Pending => {
-                    let since = *self.idle_since.get_or_insert_with(Instant::now);
-                    let timeout = if self.leaving { Some(GOODBYE) } else { self.settings.idle_timeout };
-                    let Some(due) = deadline(since, timeout) else { return Poll::Pending };
-                    if self.timer.poll(due, cx).is_pending() {
+                Poll::Ready(Some(Ok((request, mut respond)))) => {
+                    // What the client has taken back already is not begun.
+                    if self.out.is_some() || respond.poll_reset(cx).is_ready() {
+                        continue;
+                    }
+                    self.begin(request, respond);
+                    begun += 1;
+                    if begun >= self.streams.turn() && !self.judge() {
+                        cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
-                    if self.leaving {
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    self.note(&error);
+                    return Poll::Ready(());
+                }
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Pending => {
+                    if self.judge() {
+                        continue;
+                    }
+                    // Whether the client takes it decides what is due.
+                    let sent = self.watch.borrow_mut().poll_send(cx);
+                    if let Poll::Ready(Err(error)) = sent {
+                        self.lost(&error);
                         return Poll::Ready(());
                     }
-                    self.leave();
+                    match self.poll_due(cx) {
+                        Poll::Ready(true) => return Poll::Ready(()),
+                        Poll::Ready(false) => {}
+                        Poll::Pending => return Poll::Pending,
+                    }
                 }
             }
+        }
+    }
+
+    /// Looks at how the client behaves; whether it was put out for that now.
+    fn judge(&mut self) -> bool {
+        let conduct = self.watch.borrow().conduct();
+        match conduct {
+            Conduct::Bad(abuse) if self.out.is_none() => {
+                self.put_out(abuse);
+                return true;
+            }
+            Conduct::Suspect => self.leave(),
+            _ => {}
+        }
+        false
+    }
+
+    /// Nothing can be done but wait: until when, and what then. True is the end of the connection, false is something to send.
+    fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if let Some((_, end)) = self.out {
+            return self.timer.poll(end, cx).map(|()| true);
+        }
+        let idle = self.idle_due();
+        let (stuck, block) = {
+            let watch = self.watch.borrow();
+            let block = watch.block_since().and_then(|since| deadline(since, self.settings.head_timeout));
+            (watch.write_due(), block)
+        };
+        let Some(due) = earlier(idle, earlier(stuck, block)) else { return Poll::Pending };
+        ready!(self.timer.poll(due, cx));
+        if stuck == Some(due) {
+            // A last word would not come through either.
+            self.watch.borrow_mut().reset_on_drop();
+            self.out = Some((Abuse::ReadsNothing, due));
+            return Poll::Ready(true);
+        }
+        if block == Some(due) {
+            self.put_out(Abuse::SlowFieldBlock);
+            return Poll::Ready(false);
+        }
+        if self.leaving {
+            return Poll::Ready(true);
+        }
+        self.leave();
+        Poll::Ready(false)
+    }
+
+    fn idle_due(&mut self) -> Option<Instant> {
+        if self.streams.running() > 0 {
+            self.idle_since = None;
+            return None;
+        }
+        let since = *self.idle_since.get_or_insert_with(Instant::now);
+        deadline(since, if self.leaving { Some(GOODBYE) } else { self.settings.idle_timeout })
+    }
+
+    fn put_out(&mut self, abuse: Abuse) {
+        self.out = Some((abuse, Instant::now() + LAST_WORD));
+        self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+    }
+
+    /// The codec has bounds of its own; that one was passed it says by a code, and which one in the words of its GOAWAY.
+    fn note(&mut self, error: &h2::Error) {
+        if let Some(error) = error.get_io() {
+            self.lost(error);
+        }
+        if self.out.is_some() || error.is_remote() || error.reason() != Some(Reason::ENHANCE_YOUR_CALM) {
+            return;
+        }
+        let watch = self.watch.borrow();
+        let said = |words: &str| watch.goodbye().windows(words.len()).any(|part| part == words.as_bytes());
+        let abuse = match () {
+            () if said("header_list") => Abuse::FieldBlock,
+            () if said("continuations") => Abuse::Continuations,
+            () if said("data_frames") => watch.latest().unwrap_or(Abuse::TinyData),
+            () if said("internal_resets") => Abuse::ProvokedResets,
+            () => Abuse::Resets,
+        };
+        self.out = Some((abuse, Instant::now()));
+    }
+
+    /// The stream failed.
+    fn lost(&mut self, error: &std::io::Error) {
+        if error.kind() == std::io::ErrorKind::TimedOut {
+            // What the system holds for the client was not taken.
+            self.out.get_or_insert((Abuse::ReadsNothing, Instant::now()));
         }
     }
 
@@ -126,141 +278,10 @@ impl<E: Exchanges + 'static> Serving<'_, E> {
     fn begin(&mut self, request: http::Request<RecvStream>, respond: SendResponse<Bytes>) {
         self.idle_since = None;
         let running = Running::begin(&self.streams);
-        let (exchanges, settings) = (self.exchanges.clone(), self.settings);
+        let (exchanges, settings) = (self.exchanges.clone(), self.settings.clone());
         tokio::task::spawn_local(async move {
-            serve_stream(request, respond, &*exchanges, &settings).await;
+            stream::serve(request, respond, &*exchanges, &settings, &running).await;
             drop(running);
         });
-    }
-}
-
-/// Counts a stream until it is dropped.
-struct Running(Rc<Cell<usize>>);
-
-impl Running {
-    fn begin(streams: &Rc<Cell<usize>>) -> Self {
-        streams.set(streams.get() + 1);
-        Self(streams.clone())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
-}
-
-async fn serve_stream<E: Exchanges>(
-    request: http::Request<RecvStream>,
-    mut respond: SendResponse<Bytes>,
-    exchanges: &E,
-    settings: &Settings,
-) {
-    let task = Task::new(Timer::new());
-    let Some(request) = message(request, settings, &task) else {
-        respond.send_reset(Reason::PROTOCOL_ERROR);
-        return;
-    };
-    let head = request.method == Method::HEAD;
-    let mut answer = pin!(exchanges.answer(request, task.clone()));
-    let answered = poll_fn(|cx| {
-        let answer = answer.as_mut().poll(cx);
-        while let Some(interim) = task.take_interim() {
-            let mut response = http::Response::new(());
-            *response.status_mut() = interim.status;
-            *response.headers_mut() = HeaderMap::from(interim.headers);
-            // Where it cannot be sent the stream is gone, which the next poll tells.
-            let _ = respond.send_informational(response);
-        }
-        match answer {
-            Poll::Ready(answer) => Poll::Ready(Some(answer)),
-            Poll::Pending => respond.poll_reset(cx).map(|_| None),
-        }
-    });
-    if let Some(answer) = answered.await {
-        send(answer, respond, head, task.timer().clone(), settings.write_timeout).await;
-    }
-}
-
-/// A request of ours from one of theirs; `None` where it is malformed.
-fn message(request: http::Request<RecvStream>, settings: &Settings, task: &Task) -> Option<Request> {
-    let (parts, stream) = request.into_parts();
-    if !names_are_tokens(&parts.headers) {
-        return None;
-    }
-    let text = |text: &str| Text::visible(Bytes::copy_from_slice(text.as_bytes()));
-    let target = match parts.uri.path_and_query() {
-        Some(target) => Target::parse(text(target.as_str())?)?,
-        // CONNECT without :protocol names an authority only; what to say of it is not for this place.
-        None => Target::parse(Text::from_static("/"))?,
-    };
-    let authority = parts.uri.authority().map_or(Some(Text::default()), |authority| text(authority.as_str()))?;
-    let protocol = parts.extensions.get::<h2::ext::Protocol>();
-    let upgrade = protocol.map(|protocol| text(protocol.as_str())).map(|text| text.map(Upgrade::ExtendedConnect));
-    let upgrade = match upgrade {
-        Some(None) => return None,
-        Some(upgrade) => upgrade,
-        None => None,
-    };
-    let expects_continue = parts
-        .headers
-        .get(http::header::EXPECT)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    // In a tunnel silence is no fault of either side.
-    let timeout = if upgrade.is_some() { None } else { settings.body_timeout };
-    let body = if stream.is_end_stream() {
-        Body::Empty
-    } else {
-        Body::stream(Inflow::new(stream, declared(&parts.headers), task.clone(), timeout, None).counted())
-    };
-    Some(Request {
-        method: parts.method,
-        scheme: settings.scheme,
-        authority,
-        target,
-        version: Version::HTTP_2,
-        headers: parts.headers.into(),
-        upgrade,
-        expects_continue,
-        body,
-    })
-}
-
-async fn send(
-    answer: Answer,
-    mut respond: SendResponse<Bytes>,
-    to_head: bool,
-    timer: Timer,
-    write_timeout: Option<Duration>,
-) {
-    let Answer { response, receipt } = answer;
-    let Response { status, mut headers, body } = response;
-    let bodiless = to_head || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
-    match body.length() {
-        Length::Known(length) if !bodiless || (to_head && length > 0 && !headers.contains(&CONTENT_LENGTH)) => {
-            headers.set(CONTENT_LENGTH, length.into());
-        }
-        _ => {}
-    }
-    let body = if bodiless { Body::Empty } else { body };
-    let mut head = http::Response::new(());
-    *head.status_mut() = status;
-    *head.headers_mut() = headers.into();
-    let delivery = match respond.send_response(head, body.is_empty()) {
-        Err(_) => Delivery { body: 0, end: End::ClientGone },
-        Ok(_) if body.is_empty() => Delivery { body: 0, end: End::Complete },
-        Ok(stream) => {
-            let mut outflow = Outflow::new(body, stream, timer, write_timeout);
-            let end = match poll_fn(|cx| outflow.poll(cx)).await {
-                Ok(()) => End::Complete,
-                Err(Broken::Source(error)) => End::Source(error),
-                Err(Broken::Gone) => End::ClientGone,
-                Err(Broken::Stalled) => End::ClientStalled,
-            };
-            Delivery { body: outflow.sent(), end }
-        }
-    };
-    if let Some(receipt) = receipt {
-        receipt.delivered(delivery);
     }
 }

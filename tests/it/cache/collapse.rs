@@ -28,13 +28,7 @@ fn wait_until_there(proxy: &Proxy, count: usize) {
 #[test]
 fn a_crowd_is_one_request() {
     let gate = Gate::new();
-    let origin = Origin::scripted({
-        let gate = gate.clone();
-        move |visit| {
-            gate.wait();
-            visit.send(response("cache-control: max-age=60\r\n", "once"));
-        }
-    });
+    let origin = Origin::gated(&gate, response("cache-control: max-age=60\r\n", "once"));
     let proxy = caching(&origin).start();
     let clients = crowd(&proxy, "");
     wait_until_there(&proxy, CLIENTS);
@@ -94,7 +88,7 @@ fn what_is_not_stored_is_not_queued_for() {
     let clients = crowd(&proxy, "");
     wait_until_there(&proxy, CLIENTS);
     first.open();
-    eventually("all are at the origin", || origin.connections() >= CLIENTS - 1);
+    eventually("all are at the origin", || origin.visits() >= CLIENTS - 1);
     all.open();
     for client in clients {
         assert_eq!(client.join().unwrap().text(), "own");
@@ -119,7 +113,7 @@ fn a_leader_that_leaves_is_followed_by_another() {
     let proxy = caching(&origin).start();
     let mut leader = proxy.connect("web");
     leader.send("GET / HTTP/1.1\r\nHost: example.org\r\n\r\n");
-    eventually("the leader is at the origin", || origin.connections() == 1);
+    eventually("the leader is at the origin", || origin.visits() == 1);
     let follower = {
         let mut wire = proxy.connect("web");
         wire.send("GET / HTTP/1.1\r\nHost: example.org\r\n\r\n");
@@ -148,7 +142,7 @@ fn nobody_waits_for_ever() {
     let proxy = edge.start();
     let mut leader = proxy.connect("web");
     leader.send("GET / HTTP/1.1\r\nHost: example.org\r\n\r\n");
-    eventually("the leader is at the origin", || origin.connections() == 1);
+    eventually("the leader is at the origin", || origin.visits() == 1);
     let follower = ask(&proxy, "GET", "/", "");
     assert_eq!(follower.text(), "served");
     assert_eq!(ask(&proxy, "GET", "/", "").text(), "served");

@@ -1,7 +1,7 @@
 //! Parts, heads and conditions from what is stored; validation; invalidation.
 
 use super::{ask, assert_asked, caching, counting, response, verdict};
-use crate::support::{Gate, Origin};
+use crate::support::{Gate, Origin, Visit, Wire, eventually};
 
 const BODY: &str = "0123456789";
 
@@ -112,6 +112,17 @@ fn an_unsafe_method_invalidates() {
 }
 
 #[test]
+fn an_unsafe_method_on_another_route_invalidates_too() {
+    let origin = counting("cache-control: max-age=60\r\n");
+    let more = "[[routes]]\nname = \"writes\"\nmethods = [\"POST\"]\nupstream = \"app\"";
+    let proxy = caching(&origin).more(more).start();
+    assert_eq!(ask(&proxy, "GET", "/a", "").text(), "1");
+    let post = ask(&proxy, "POST", "/a", "Content-Length: 0\r\n");
+    assert_eq!((post.text().as_str(), post.header("cache-status")), ("2", None), "{}", post.head);
+    assert_eq!(ask(&proxy, "GET", "/a", "").text(), "3");
+}
+
+#[test]
 fn only_if_cached() {
     let origin = counting("cache-control: max-age=60\r\n");
     let proxy = caching(&origin).start();
@@ -198,4 +209,115 @@ fn the_language_that_a_client_wants_most() {
         assert_eq!(ask(&proxy, "GET", "/", "Accept-Language: en, de\r\n").text(), "1");
         assert_eq!(ask(&proxy, "GET", "/", "Accept-Language: de, fr;q=0.5\r\n").text(), want);
     }
+}
+
+#[test]
+fn what_a_post_brings_for_its_own_address() {
+    for (location, next) in [("/form", "1"), ("/elsewhere", "2")] {
+        let fields = format!("cache-control: max-age=60\r\ncontent-location: {location}\r\n");
+        let origin = counting(Box::leak(fields.into_boxed_str()));
+        let proxy = caching(&origin).start();
+        let posted = ask(&proxy, "POST", "/form", "Content-Length: 3\r\n\r\na=b");
+        assert_eq!(posted.text(), "1");
+        assert_eq!(verdict(&posted).contains("stored"), next == "1", "{}", posted.head);
+        assert_eq!(ask(&proxy, "GET", "/form", "").text(), next);
+        // Another one makes it invalid, and is stored in its place.
+        assert_eq!(
+            ask(&proxy, "POST", "/form", "Content-Length: 3\r\n\r\na=c").text(),
+            if next == "1" { "2" } else { "3" }
+        );
+        assert_eq!(ask(&proxy, "GET", "/form", "").text(), if next == "1" { "2" } else { "4" });
+    }
+}
+
+#[test]
+fn a_part_of_what_is_too_large_is_not_paid_for_with_all_of_it() {
+    let large = "x".repeat(100_000);
+    let origin = Origin::scripted(move |visit| match visit.request.header("range") {
+        Some("bytes=5-9") => visit
+            .send("HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 5-9/100000\r\ncontent-length: 5\r\n\r\nxxxxx"),
+        _ => visit.send(response("cache-control: max-age=60\r\n", &large)),
+    });
+    let proxy = caching(&origin).more("[cache]\nmax_object = \"64KiB\"").start();
+    for _ in 0..3 {
+        let part = ask(&proxy, "GET", "/", "Range: bytes=5-9\r\n");
+        assert_eq!((part.status(), part.text().as_str()), (206, "xxxxx"), "{}", part.head);
+    }
+    // The whole was asked for once, to be stored.
+    eventually("the origin has done with all of them", || origin.requests().len() >= 4);
+    assert_eq!(origin.requests().iter().filter(|request| request.header("range").is_none()).count(), 1);
+}
+
+#[test]
+fn the_date_stands_in_for_when_it_was_modified() {
+    // Stale, and served all the same, so that the date can be any.
+    let fields =
+        "cache-control: max-age=1, stale-while-revalidate=2000000000\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    let origin = Origin::answering(response(fields, BODY));
+    let proxy = caching(&origin).start();
+    assert_eq!(ask(&proxy, "GET", "/", "").status(), 200);
+    for (since, status) in [("36", 200), ("37", 304), ("38", 304)] {
+        let asked = format!("If-Modified-Since: Sun, 06 Nov 1994 08:49:{since} GMT\r\n");
+        assert_eq!(ask(&proxy, "GET", "/", &asked).status(), status, "{since}");
+    }
+}
+
+#[test]
+fn cookies_that_an_origin_sets() {
+    for (word, first, then) in [("refuse", "1", None), ("drop", "0", None), ("store", "0", Some("a=0"))] {
+        let count = std::sync::atomic::AtomicUsize::new(0);
+        let origin = Origin::scripted(move |visit| {
+            let number = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst).to_string();
+            visit.send(response(&format!("cache-control: max-age=60\r\nset-cookie: a={number}\r\n"), &number));
+        });
+        let edge = crate::support::Edge::to(origin.address).route(&format!("cache = {{ set_cookie = \"{word}\" }}"));
+        let proxy = edge.start();
+        // Who asked first gets the cookie in any case.
+        assert_eq!(ask(&proxy, "GET", "/", "").header("set-cookie"), Some("a=0"), "{word}");
+        let again = ask(&proxy, "GET", "/", "");
+        assert_eq!(again.text(), first, "{word}");
+        let cookie = again.header("set-cookie");
+        assert_eq!(cookie, if word == "refuse" { Some("a=1") } else { then }, "{word}");
+    }
+}
+
+#[test]
+fn memory_is_bounded_by_all_that_it_holds() {
+    // Each stored response is a few octets of body, and far more of key, of fields, and of what the table needs.
+    const REQUESTS: usize = 7_000;
+    let fields = format!("cache-control: max-age=600\r\nx-filling: {}\r\n", "f".repeat(1500));
+    let answer = response(&fields, "ok");
+    let origin = Origin::scripted(move |visit: &mut Visit<'_>| {
+        visit.read_body();
+        visit.send(&answer);
+    });
+    let proxy = caching(&origin).more("[cache]\nmemory = \"8MiB\"").start();
+    let fill = |wire: &mut Wire, number: usize| {
+        wire.ask(&format!("GET /{number}/{} HTTP/1.1\r\nHost: example.org\r\n\r\n", "k".repeat(1500)));
+    };
+    let mut wire = proxy.connect("web");
+    // Connections, buffers and the code itself are there after a few.
+    (0..500).for_each(|number| fill(&mut wire, number));
+    let before = proxy.memory_kib("VmRSS:");
+    (500..REQUESTS).for_each(|number| fill(&mut wire, number));
+    let grown = proxy.memory_kib("VmRSS:").saturating_sub(before);
+    // All of them would take more than 30 MiB; what an allocator keeps free is not what the cache holds.
+    assert!(grown < 18 * 1024, "{grown} KiB more with 8 MiB of cache");
+}
+
+#[test]
+fn variants_of_a_key_are_bounded() {
+    let origin = counting("cache-control: max-age=60\r\nvary: x-kind\r\n");
+    let proxy = caching(&origin).more("[cache]\nmax_variants = 2").start();
+    let number = |kind: &str| ask(&proxy, "GET", "/", &format!("X-Kind: {kind}\r\n")).text();
+    // The oldest goes for the third one, and for the fourth.
+    for (kind, want) in
+        [("a", "1"), ("b", "2"), ("a", "1"), ("c", "3"), ("b", "2"), ("c", "3"), ("a", "4"), ("c", "3"), ("b", "5")]
+    {
+        assert_eq!(number(kind), want, "{kind}");
+    }
+    let answer = proxy.ask_admin("GET", "/api/cache/lookup?url=http://example.org/").text();
+    let found: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(found["stored"].as_array().unwrap().len(), 2, "{found}");
+    assert_asked(&origin, 5);
 }

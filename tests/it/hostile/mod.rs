@@ -7,6 +7,9 @@
 mod case;
 mod corpus;
 mod downgrade;
+mod floods;
+mod properties;
 mod recorder;
 mod strict;
 mod trial;
+mod upstreams;

@@ -219,10 +219,25 @@ impl FrameClient {
         }
     }
 
+    /// How the other side ended the connection; it is alive where it still answers.
+    pub fn goodbye(&mut self) -> Fate {
+        if self.is_alive() {
+            return Fate::Hangs;
+        }
+        let last = self.seen.iter().rev().find(|frame| frame.kind == GOAWAY && frame.code() != 0);
+        last.map_or(Fate::Closed, |frame| Fate::GoAway(frame.code()))
+    }
+
     /// The status of the final response on a stream.
     pub fn status(&self, stream: u32) -> Option<u16> {
         let heads = self.seen.iter().filter(|frame| frame.kind == HEADERS && frame.stream == stream);
         heads.map(|frame| status(&frame.payload)).find(|status| *status >= 200)
+    }
+
+    /// Reads what comes for so long; whether the connection still stands.
+    pub fn wait_for(&mut self, time: Duration) -> bool {
+        self.fill(time);
+        !self.ended
     }
 
     /// Whether the other side has read everything so far and is still there.

@@ -8,7 +8,12 @@
 //! `TIDEGATE_REQUIRE_TOOLS=1` (so in `.ci/run`) it fails instead.
 
 mod certificates;
+mod chromium;
+mod collector;
+mod devtools;
+mod dns;
 mod edge;
+mod engine;
 mod folder;
 pub mod frames;
 mod gate;
@@ -22,7 +27,12 @@ mod tools;
 mod wire;
 
 pub use certificates::{Authority, Issued};
+pub use chromium::Page;
+pub use collector::{Answered, Collector, GrpcCollector};
+pub use devtools::Tab;
+pub use dns::{NameServer, Said};
 pub use edge::Edge;
+pub use engine::{Engine, container};
 pub use folder::Folder;
 pub use gate::{Gate, eventually};
 pub use http2::{H2Origin, block_on, h2_ask, h2_body, h2_connect, h2_connect_tls, h2_ends, h2_reason};
@@ -31,7 +41,7 @@ pub use origin::{Origin, Visit, ok};
 pub use proxy::{Proxy, config_command, outcome, try_start};
 pub use tls::{tls_config, tls_connect};
 pub use tls_origin::{Handshake, TlsOrigin, tls_server_config};
-pub use tools::{python, tool};
+pub use tools::{dead_address, free_port, missing, python, tool};
 pub use wire::Wire;
 
 use std::time::Duration;

@@ -1,13 +1,13 @@
 //! An origin of HTTP/1 that does what a script says.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::{Message, Wire, eventually};
+use super::{Gate, Message, Wire, eventually};
 
 /// An origin that keeps connections alive and remembers what it saw.
 pub struct Origin {
@@ -15,6 +15,9 @@ pub struct Origin {
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Message>>>,
     connections: Arc<AtomicUsize>,
+    visits: Arc<AtomicUsize>,
+    open: Arc<Mutex<Vec<TcpStream>>>,
+    stopped: Arc<AtomicBool>,
 }
 
 type Script = dyn Fn(&mut Visit<'_>) + Send + Sync;
@@ -27,6 +30,9 @@ pub struct Visit<'a> {
     pub turn: usize,
     /// The bytes themselves.
     pub wire: &'a mut Wire,
+    /// The requests that came, and the place of this one among them.
+    seen: &'a Mutex<Vec<Message>>,
+    place: Option<usize>,
     body_read: bool,
     open: bool,
 }
@@ -55,18 +61,51 @@ impl Origin {
         })
     }
 
+    /// Answers every request with the same bytes once the gate is open.
+    pub fn gated(gate: &Gate, response: impl Into<String>) -> Self {
+        let (gate, response) = (gate.clone(), response.into());
+        Self::scripted(move |visit| {
+            visit.read_body();
+            gate.wait();
+            visit.send(&response);
+        })
+    }
+
     /// Runs the script for every request.
     pub fn scripted(script: impl Fn(&mut Visit<'_>) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::begin(TcpListener::bind("127.0.0.1:0").unwrap(), script, false)
+    }
+
+    /// The same at that address, and mortal: it can be stopped. A script cannot end a connection of it.
+    pub fn at(address: impl ToSocketAddrs, script: impl Fn(&mut Visit<'_>) + Send + Sync + 'static) -> Self {
+        Self::begin(TcpListener::bind(address).unwrap(), script, true)
+    }
+
+    fn begin(listener: TcpListener, script: impl Fn(&mut Visit<'_>) + Send + Sync + 'static, mortal: bool) -> Self {
         let address = listener.local_addr().unwrap();
-        let (seen, connections) = (Arc::default(), Arc::new(AtomicUsize::new(0)));
-        let origin = Self { address, seen: Arc::clone(&seen), connections: Arc::clone(&connections) };
+        let (seen, connections, visits) =
+            (Arc::default(), Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let (open, stopped) = (Arc::<Mutex<Vec<TcpStream>>>::default(), Arc::<AtomicBool>::default());
+        let origin = Self {
+            address,
+            seen: Arc::clone(&seen),
+            connections: Arc::clone(&connections),
+            visits: Arc::clone(&visits),
+            open: Arc::clone(&open),
+            stopped: Arc::clone(&stopped),
+        };
         let script: Arc<Script> = Arc::new(script);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                if stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                if mortal {
+                    open.lock().unwrap().push(stream.try_clone().unwrap());
+                }
                 connections.fetch_add(1, Ordering::SeqCst);
-                let (script, seen) = (Arc::clone(&script), Arc::clone(&seen));
-                thread::spawn(move || serve(Wire::over_tcp(stream), &*script, &seen));
+                let (script, seen, visits) = (Arc::clone(&script), Arc::clone(&seen), Arc::clone(&visits));
+                thread::spawn(move || serve(Wire::over_tcp(stream), &*script, &seen, &visits));
             }
         });
         origin
@@ -86,7 +125,19 @@ impl Origin {
         });
     }
 
-    /// The requests so far that were answered or given up, in order.
+    /// Closes the socket and all connections of a mortal one, as if the program had ended.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        // Wakes the thread that accepts; the next one who comes is refused.
+        drop(TcpStream::connect(self.address));
+        eventually("nobody listens there", || TcpStream::connect(self.address).is_err());
+        for stream in self.open.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// The requests so far that an answer has begun to go out to, or that were given up, in order; one with a body that was not read
+    /// first when all is over.
     pub fn requests(&self) -> Vec<Message> {
         self.seen.lock().unwrap().clone()
     }
@@ -101,17 +152,23 @@ impl Origin {
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
+
+    /// How many requests have come, answered or not.
+    pub fn visits(&self) -> usize {
+        self.visits.load(Ordering::SeqCst)
+    }
 }
 
 /// One connection, to its end.
-fn serve(mut wire: Wire, script: &Script, seen: &Mutex<Vec<Message>>) {
+fn serve(mut wire: Wire, script: &Script, seen: &Mutex<Vec<Message>>, visits: &AtomicUsize) {
     for turn in 0.. {
         let Some(head) = wire.head() else { return };
         let request = Message::of(head);
-        let mut visit = Visit { request, turn, wire: &mut wire, body_read: false, open: true };
+        let mut visit = Visit { request, turn, wire: &mut wire, seen, place: None, body_read: false, open: true };
+        visits.fetch_add(1, Ordering::SeqCst);
         // A script that panics (the proxy hung up) ends its connection; what the client saw decides the story.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| script(&mut visit)));
-        seen.lock().unwrap().push(visit.request);
+        visit.note();
         if outcome.is_err() || !visit.open {
             return;
         }
@@ -130,7 +187,25 @@ impl Visit<'_> {
 
     /// Sends bytes as they are.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        // Before its client can know of an answer, so that whoever has one finds the request among those that came.
+        let has_body = self.request.header("transfer-encoding").is_some()
+            || self.request.header("content-length").is_some_and(|length| length != "0");
+        if self.body_read || !has_body {
+            self.note();
+        }
         self.wire.send(bytes);
+    }
+
+    /// Puts the request, as far as it is known, among those that came.
+    fn note(&mut self) {
+        let mut seen = self.seen.lock().unwrap();
+        match self.place {
+            Some(place) => seen[place] = self.request.clone(),
+            None => {
+                self.place = Some(seen.len());
+                seen.push(self.request.clone());
+            }
+        }
     }
 
     /// Ends the connection after the script.

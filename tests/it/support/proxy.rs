@@ -1,6 +1,5 @@
 //! The program itself, as a process of its own.
 
-use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use serde_json::Value;
 
 use super::{Folder, Message, PATIENCE, Wire};
@@ -207,6 +206,31 @@ impl Proxy {
         line.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
     }
 
+    /// Octets of resident memory that something takes at its worst, in KiB.
+    pub fn growth_kib(&self, what: impl FnOnce()) -> u64 {
+        // 5 resets the most that it ever was (proc_pid_clear_refs(5)).
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
+        let before = self.memory_kib("VmRSS:");
+        what();
+        self.memory_kib("VmHWM:").saturating_sub(before)
+    }
+
+    /// Sets how many files it may have open, and tells how many it might before.
+    pub fn limit_files(&self, most: usize) -> usize {
+        let pid = Pid::from_child(&self.child);
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let limit = Rlimit { current: Some(most as u64), maximum };
+        prlimit(Some(pid), Resource::Nofile, limit).unwrap().current.map_or(usize::MAX, |before| before as usize)
+    }
+
+    /// Processor time that it has used.
+    pub fn cpu_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_ascii_whitespace().collect();
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
+    }
+
     /// How many file descriptors it has open.
     pub fn open_files(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
@@ -266,11 +290,11 @@ fn message(line: &str) -> String {
 /// A config with the sections that a story did not write. They go to the end, so that line numbers stay.
 fn completed(toml: &str) -> String {
     let mut whole = toml.to_owned();
-    let sections = HashMap::from([
+    let sections = [
         ("[server]", "workers = 1\nwatch = false"),
         ("[admin]", "address = \"127.0.0.1:0\""),
         ("[log]", "format = \"json\"\naccess = \"stdout\""),
-    ]);
+    ];
     for (section, keys) in sections {
         if !toml.contains(section) {
             whole.push_str(&format!("\n{section}\n{keys}\n"));

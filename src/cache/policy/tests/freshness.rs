@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::world::{Fields, Origin, Seen, World};
-use crate::cache::policy::{Heuristic, Options};
+use crate::cache::policy::{Heuristic, Options, SetCookie};
 
 /// Whether a response of that status is used for a second request, three seconds later.
 fn reused(options: Options, status: u16, fields: Fields<'_>) -> bool {
@@ -63,6 +63,8 @@ fn cache_control() {
         (&[("cache-control", "max-age=3600a")], false),
         (&[("cache-control", "max-age=3600"), ("pragma", "no-cache")], true),
         (&[("cache-control", "max-age=3600"), ("pragma", "foo")], true),
+        (&[("cache-control", "max-age=3600, immutable")], true),
+        (&[("cache-control", "max-age=2, immutable")], false),
         (&[("cache-control", "max-age=3600"), ("content-disposition", "attachment; filename=a.txt")], true),
     ]);
 }
@@ -86,8 +88,10 @@ fn what_forbids() {
         (&[("cache-control", "max-age=10000"), ("content-length", "8388608")], true),
         (&[("cache-control", "max-age=10000"), ("content-length", "8388609")], false),
     ]);
-    let options = Options { store_set_cookie: true, ..Options::default() };
-    assert!(reused(options, 200, &[("cache-control", "max-age=10000"), ("set-cookie", "a=b")]));
+    for set_cookie in [SetCookie::Drop, SetCookie::Store] {
+        let options = Options { set_cookie, ..Options::default() };
+        assert!(reused(options, 200, &[("cache-control", "max-age=10000"), ("set-cookie", "a=b")]), "{set_cookie:?}");
+    }
 }
 
 #[test]
@@ -164,6 +168,9 @@ fn estimates() {
     {
         assert_eq!(reused(heuristic(), 200, &[NOW, ("last-modified", modified)]), want, "{modified}");
     }
+    let attached: Fields<'_> =
+        &[NOW, ("last-modified", "@-100000"), ("content-disposition", "attachment; filename=a.txt")];
+    assert!(reused(heuristic(), 200, attached));
     let capped = Options { heuristic: Some(Heuristic { percent: 10, max: 2000 }), ..Options::default() };
     assert!(!reused(capped, 200, day_old));
 }
@@ -193,7 +200,10 @@ fn statuses() {
         assert!(!reused(Options::default(), status, stale), "{status}");
     }
     assert!(!reused(Options::default(), 206, &[("cache-control", "max-age=100000")]));
-    assert!(!reused(Options::default(), 304, &[("cache-control", "max-age=100000")]));
+    // What answers a field that is no part of the key is for no other client.
+    for status in [304, 412, 416, 417, 431] {
+        assert!(!reused(Options::default(), status, &[("cache-control", "max-age=100000")]), "{status}");
+    }
     let understood: Fields<'_> = &[("cache-control", "max-age=3600, no-store, must-understand")];
     assert!(reused(Options::default(), 200, understood));
     assert!(!reused(Options::default(), 599, understood));

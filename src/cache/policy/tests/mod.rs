@@ -1,4 +1,18 @@
 //! Cases of the policy, and what they are written with.
+//!
+//! All that the public suite for HTTP caches (http-tests/cache-tests) asks for is asked for here or in a story, in words of our own:
+//!
+//! | group of the suite | where |
+//! |---|---|
+//! | freshness, parsing of `Cache-Control`, `Expires` and `Age`, heuristics, statuses, `Pragma` of a response | [`freshness`] |
+//! | targeted fields | [`targeted`] |
+//! | directives and `Pragma` of a request, authorization, cookies, queries, methods, invalidation, `Vary` and its parsing | [`requests`] |
+//! | `Vary` in normal form | `cache::vary` |
+//! | validation by tag and date, updates by 304 and HEAD | [`validation`] |
+//! | conditions from clients: tags and dates | `http::conditional`, `tests/it/cache/fields.rs` |
+//! | staleness | [`staleness`], `tests/it/cache/stale.rs` |
+//! | fields that are stored, interim responses | [`validation`], `tests/it/cache/fields.rs` |
+//! | ranges and parts | `policy::partial`, `cache::parts`, `tests/it/cache/serving.rs` and `parts.rs` |
 
 mod freshness;
 mod oracle;
@@ -10,6 +24,7 @@ mod world;
 
 use http::{HeaderName, HeaderValue, Method};
 
+use crate::http::path::PathPolicy;
 use crate::http::{Headers, Scheme, Target, Text};
 
 use super::RequestView;
@@ -45,9 +60,11 @@ impl Ask {
             scheme: Scheme::Http,
             authority: "example.org",
             target: &self.target,
+            paths: PathPolicy::default(),
             headers: &self.headers,
             has_body: false,
             upgrades: false,
+            authenticated: false,
         }
     }
 }

@@ -85,6 +85,13 @@ fn what_was_stored_outlives_a_later_no_store() {
 }
 
 #[test]
+fn a_cookie_does_not_count() {
+    let mut world = World::new();
+    world.get(&[("cookie", "a=1")], &[FRESH]);
+    assert!(cached(&world.get(&[("cookie", "a=2")], &[])));
+}
+
+#[test]
 fn queries() {
     let mut world = World::new();
     let fresh = Origin::Answers(200, &[FRESH]);
@@ -113,11 +120,27 @@ fn vary() {
         (&[foo, baz], ("vary", "*"), &[foo, baz], false),
         (&[foo, baz], ("vary", "*, Foo"), &[foo, baz], false),
         (&[foo, baz], ("vary", "Foo, *"), &[foo, baz], false),
+        (&[foo, baz], ("vary", "*, *"), &[foo, baz], false),
+        (&[foo, baz], ("vary", ", *"), &[foo, baz], false),
+        (&[foo, baz], ("vary", ""), &[foo, baz], true),
+        (&[foo], ("vary", "Foo, foo, ,"), &[foo], true),
+        (&[foo], ("vary", "Foo Bar"), &[foo], false),
     ];
     for (first, vary, second, want) in cases {
         let mut world = World::new();
         world.get(first, &[("cache-control", "max-age=5000"), *vary]);
         assert_eq!(cached(&world.get(second, &[])), *want, "{first:?} {vary:?} {second:?}");
+    }
+}
+
+#[test]
+fn vary_in_several_lines() {
+    for (lines, want) in [(["*", "*"], false), (["", "*"], false), (["Foo", "*"], false), (["Foo", "Bar"], true)] {
+        let mut world = World::new();
+        let foo: Fields<'_> = &[("foo", "1"), ("bar", "2")];
+        world.get(foo, &[FRESH, ("vary", lines[0]), ("vary", lines[1])]);
+        assert_eq!(cached(&world.get(foo, &[])), want, "{lines:?}");
+        assert!(!cached(&world.get(&[("foo", "1"), ("bar", "3")], &[])), "{lines:?}");
     }
 }
 

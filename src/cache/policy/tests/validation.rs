@@ -12,6 +12,9 @@ fn what_is_asked() {
     for (fields, etag, modified) in [
         (&[("etag", "\"abcdef\"")][..], Some("\"abcdef\""), None),
         (&[("etag", "W/\"abcdef\"")], Some("W/\"abcdef\""), None),
+        // What is no tag goes back as it came: its origin may know it.
+        (&[("etag", "abcdef")], Some("abcdef"), None),
+        (&[("etag", "\"abcdef\u{fc}\"")], Some("\"abcdef\u{fc}\""), None),
         (&[("last-modified", "@-3000")], None, Some(())),
         (&[("etag", "\"a\""), ("last-modified", "@-3000")], Some("\"a\""), Some(())),
     ] {
@@ -24,9 +27,24 @@ fn what_is_asked() {
         let asked =
             [("if-none-match", "\"the client's\""), ("if-modified-since", "@-9"), ("range", "bytes=0-1"), ("abc", "1")];
         world.get(&asked, &[]);
-        assert_eq!(world.upstream.text(&IF_NONE_MATCH), etag, "{fields:?}");
+        let sent =
+            world.upstream.first(&IF_NONE_MATCH).map(|sent| String::from_utf8_lossy(sent.as_bytes()).into_owned());
+        assert_eq!(sent.as_deref(), etag, "{fields:?}");
         assert_eq!(world.upstream.text(&IF_MODIFIED_SINCE), modified.and(stored.as_deref()), "{fields:?}");
         assert!(!world.upstream.contains(&RANGE) && world.upstream.contains(&http::HeaderName::from_static("abc")));
+    }
+}
+
+#[test]
+fn a_variant_is_validated_by_its_own_request_alone() {
+    let stored: Fields<'_> = &[("cache-control", "max-age=2"), ("etag", "\"a\""), ("vary", "abc")];
+    for (abc, tag) in [("123", Some("\"a\"")), ("456", None)] {
+        let mut world = World::new();
+        world.get(&[("abc", "123")], stored);
+        world.pass(3);
+        world.get(&[("abc", abc)], stored);
+        assert_eq!(world.upstream.text(&IF_NONE_MATCH), tag, "{abc}");
+        assert_eq!(world.upstream.text(&http::HeaderName::from_static("abc")), Some(abc));
     }
 }
 
@@ -63,6 +81,21 @@ fn no_cache_without_a_validator_is_not_stored() {
 }
 
 #[test]
+fn what_a_304_does_not_say_again_counts_as_it_was() {
+    // `Expires` was outdone by `max-age`; without that it is what there is (§3.2, §4.2.1).
+    for first in ["max-age=0", "s-maxage=0, max-age=0", "s-maxage=0, stale-while-revalidate=9"] {
+        let mut world = World::new();
+        world.get(&[], &[("cache-control", first), ("expires", "@9"), ("etag", "\"a\"")]);
+        world.pass(1);
+        world.get(&[], &[("cache-control", "public"), ("date", "@0"), ("etag", "\"a\"")]);
+        world.pass(7);
+        assert_eq!(world.get(&[], &[]), Seen::Cached { number: 1, age: 7 }, "{first}");
+        world.pass(1);
+        assert!(!matches!(world.get(&[], &[]), Seen::Cached { .. }), "{first}");
+    }
+}
+
+#[test]
 fn fields_that_a_304_changes() {
     let etag = ("etag", "\"a\"");
     let taken = [
@@ -71,8 +104,14 @@ fn fields_that_a_304_changes() {
         "content-foo",
         "x-content-foo",
         "content-location",
+        "content-md5",
+        "content-security-policy",
+        "clear-site-data",
         "expires",
+        "public-key-pins",
+        "set-cookie2",
         "x-frame-options",
+        "x-xss-protection",
     ];
     for name in taken {
         assert_eq!(after_304(&[(name, "old"), (name, "older"), etag], &[(name, "new"), etag], name), ["new"], "{name}");

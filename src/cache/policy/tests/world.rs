@@ -4,8 +4,8 @@ use http::{HeaderName, Method, StatusCode};
 
 use crate::cache::key::Recipe;
 use crate::cache::policy::{
-    Address, Failure, HeadVerdict, Hit, Millis, Options, RequestVerdict, RequestView, ResponseView, SECOND, Storable,
-    StoredView, Terms, Times, Validated, conditions, invalidated_by, may_store, on_failure, on_head, on_hit,
+    Address, Failure, HeadVerdict, Hit, Lookup, Millis, Options, RequestVerdict, RequestView, ResponseView, SECOND,
+    Storable, StoredView, Terms, Times, Validated, conditions, invalidated_by, may_store, on_failure, on_head, on_hit,
     on_validated, prepare_fill, request, seconds,
 };
 use crate::cache::vary::Names;
@@ -106,29 +106,23 @@ impl World {
         let view = ask.view();
         let lookup = match request(&view, &self.options) {
             RequestVerdict::Lookup(lookup) => lookup,
-            RequestVerdict::Bypass(_) => return self.forward(&ask, None, origin).0,
+            RequestVerdict::Bypass(_) => return self.forward(&ask, None, origin),
         };
         let Some(at) = self.find(&view) else {
-            return if lookup.directives.only_if_cached {
-                Seen::OnlyIfCached
-            } else {
-                self.forward(&ask, None, origin).0
-            };
+            let only = lookup.directives.only_if_cached;
+            return if only { Seen::OnlyIfCached } else { self.forward(&ask, None, origin) };
         };
         let number = self.kept[at].number;
         match on_hit(&lookup, &self.kept[at].view(), self.now) {
             Hit::Fresh { age } | Hit::AllowedStale { age } => Seen::Cached { number, age },
             Hit::StaleWhileRevalidate { .. } => {
-                self.forward(&ask, Some(at), origin);
+                // Behind: it asks for the whole, and no client demands anything.
+                let behind = Ask { method: Method::GET, ..ask };
+                self.forward(&behind, Some((at, Lookup::default())), origin);
                 Seen::Background { number }
             }
             Hit::OnlyIfCached => Seen::OnlyIfCached,
-            Hit::Revalidate(_) => {
-                let (seen, failure) = self.forward(&ask, Some(at), origin);
-                let stood_in = failure
-                    .and_then(|failure| on_failure(&lookup, &self.kept[at].view(), &self.options, failure, self.now));
-                if stood_in.is_some() { Seen::StoodIn { number } } else { seen }
-            }
+            Hit::Revalidate(_) => self.forward(&ask, Some((at, lookup)), origin),
         }
     }
 
@@ -138,36 +132,42 @@ impl World {
     }
 
     /// Asks the origin, with the conditions of what is stored; stores what it may.
-    fn forward(&mut self, ask: &Ask, at: Option<usize>, origin: Origin<'_>) -> (Seen, Option<Failure>) {
+    fn forward(&mut self, ask: &Ask, stored: Option<(usize, Lookup)>, origin: Origin<'_>) -> Seen {
         let (status, fields, delay) = match origin {
             Origin::Answers(status, fields) => (status, self.dated(fields), 0),
             Origin::Slow(delay, fields) => (200, self.dated(fields), delay),
-            Origin::Closes => return (Seen::Failed, Some(Failure::Unreachable)),
+            Origin::Closes => return self.stand_in(stored, Failure::Unreachable).unwrap_or(Seen::Failed),
         };
         let times = Times { asked: self.now, received: self.now + delay * SECOND };
         self.now = times.received;
         self.upstream = ask.headers.clone();
         let head = ask.method == Method::HEAD;
-        match at.filter(|_| !head) {
-            Some(at) => conditions(&self.kept[at].headers).apply(&mut self.upstream),
+        match stored.filter(|_| !head) {
+            Some((at, _)) => conditions(&self.kept[at].headers).apply(&mut self.upstream),
             None if ask.method == Method::GET => prepare_fill(&mut self.upstream),
             None => {}
         }
         let response = ResponseView { status: StatusCode::from_u16(status).unwrap(), headers: &fields };
-        let failure = Some(Failure::Status(response.status)).filter(|failure| failure.counts() && at.is_some());
         self.responses += 1;
         self.validated = false;
-        if let Some(at) = at.filter(|_| head) {
-            self.take_head(&ask.view(), at, &response, times);
-            return (Seen::Forwarded, failure);
+        if let Some((at, _)) = stored.filter(|_| !head && self.matches(&fields)) {
+            return self.take_304(&ask.view(), at, &fields, times);
         }
-        if let Some(at) = at.filter(|_| self.matches(&fields)) {
-            return (self.take_304(&ask.view(), at, &fields, times), None);
+        if let Some(stood_in) = self.stand_in(stored, Failure::Status(response.status)) {
+            return stood_in;
         }
-        if failure.is_none() {
-            self.take(&ask.view(), &response, times);
+        match stored.filter(|_| head) {
+            Some((at, _)) => self.take_head(&ask.view(), at, &response, times),
+            None => self.take(&ask.view(), &response, times),
         }
-        (Seen::Forwarded, failure)
+        Seen::Forwarded
+    }
+
+    fn stand_in(&self, stored: Option<(usize, Lookup)>, failure: Failure) -> Option<Seen> {
+        let (at, lookup) = stored?;
+        let kept = &self.kept[at];
+        on_failure(&lookup, &kept.view(), &self.options, failure, self.now)?;
+        Some(Seen::StoodIn { number: kept.number })
     }
 
     /// Whether the origin finds its own validator among the conditions, and so answers 304.
@@ -185,7 +185,7 @@ impl World {
         let number = self.kept[at].number;
         self.validated = true;
         match on_validated(view, &self.kept[at].view(), &answer, &self.options, times) {
-            Validated::Updated(storable) => self.put(view, self.kept[at].status, *storable, number),
+            Validated::Updated(storable) => self.put_for(view, at, *storable),
             Validated::UsedOnce(_, why) if why.is_of_request() => {}
             Validated::UsedOnce(..) => drop(self.kept.remove(at)),
             Validated::Mismatch => return Seen::Forwarded,
@@ -195,7 +195,7 @@ impl World {
 
     fn take_head(&mut self, view: &RequestView<'_>, at: usize, answer: &ResponseView<'_>, times: Times) {
         match on_head(view, &self.kept[at].view(), answer, &self.options, times) {
-            HeadVerdict::Freshened(storable) => self.put(view, self.kept[at].status, *storable, self.kept[at].number),
+            HeadVerdict::Freshened(storable) => self.put_for(view, at, *storable),
             HeadVerdict::Invalid => drop(self.kept.remove(at)),
             HeadVerdict::Unrelated => {}
         }
@@ -215,6 +215,12 @@ impl World {
         if let Ok(storable) = may_store(view, response, &self.options, times) {
             self.put(view, response.status, storable, self.responses);
         }
+    }
+
+    /// In the place of what it was made of, whatever chooses it now.
+    fn put_for(&mut self, view: &RequestView<'_>, at: usize, storable: Storable) {
+        let Kept { status, number, .. } = self.kept.remove(at);
+        self.put(view, status, storable, number);
     }
 
     fn put(&mut self, view: &RequestView<'_>, status: StatusCode, storable: Storable, number: u32) {

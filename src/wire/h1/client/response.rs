@@ -15,7 +15,7 @@ use crate::wire::h1::parse::{Framing, ResponseHead};
 use crate::wire::timer::{Timer, deadline, earlier};
 
 /// The largest read of a body whose length is known, in octets.
-const BODY_READ: u64 = 64 * 1024;
+const BODY_READ: u64 = 96 * 1024;
 /// The room for a read of a body of unknown length, in octets.
 const STREAM_READ: usize = 32 * 1024;
 
@@ -49,19 +49,19 @@ pub(super) fn build(
         let body = ResponseBody { open, decoder, upload, times, due: None };
         return Response { status, headers, body: Body::stream(body) };
     };
-    finish(connection, &*home, reusable);
+    finish(connection, &*home, reusable, &times.timer);
     Response { status, headers, body: Body::full(whole) }
 }
 
 /// The exchange is over: the connection goes home if it can carry another.
-fn finish(mut connection: Box<Connection>, home: &dyn Home, reusable: bool) {
+fn finish(mut connection: Box<Connection>, home: &dyn Home, reusable: bool, timer: &Timer) {
     // Bytes behind the response answer no request; what they mean cannot be known.
     if !reusable || !connection.read.is_empty() {
         return;
     }
     give_back(&mut connection.read);
     connection.writer.release();
-    home.take_back(connection);
+    home.take_back(connection, timer.now());
 }
 
 /// What bounds the reading of a response body.
@@ -114,7 +114,7 @@ impl ResponseBody {
     fn end(&mut self) {
         let whole = self.upload.is_none();
         if let Some(Open { connection, home, reusable }) = self.open.take() {
-            finish(connection, &*home, reusable && whole);
+            finish(connection, &*home, reusable && whole, &self.times.timer);
         }
     }
 
@@ -122,7 +122,9 @@ impl ResponseBody {
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, BodyError>> {
         let Some(Open { connection, .. }) = &mut self.open else { return Poll::Ready(Ok(false)) };
         let want = match self.decoder.length() {
-            Length::Known(left) => left.min(BODY_READ) as usize,
+            // With room for one octet more than there is, the read that takes the last one is not full. So the runtime knows that there is
+            // nothing more, and does not look for it when the connection is used again.
+            Length::Known(left) => left.saturating_add(1).min(BODY_READ) as usize,
             Length::Unknown => STREAM_READ,
         };
         match poll_fill(&mut connection.io, &mut connection.read, want, cx) {
@@ -131,7 +133,7 @@ impl ResponseBody {
             Poll::Ready(Ok(_)) => Poll::Ready(Ok(true)),
             Poll::Pending => {
                 if self.due.is_none() {
-                    self.due = deadline(Instant::now(), self.times.timeout);
+                    self.due = deadline(self.times.timer.now(), self.times.timeout);
                 }
                 let Some(at) = earlier(self.due, self.times.until) else { return Poll::Pending };
                 self.times.timer.poll(at, cx).map(|()| Err(BodyError::Timeout))

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::BytesMut;
 
@@ -12,14 +12,14 @@ use crate::http::{BodyError, BodyStream, Frame, Length};
 use crate::wire::buffers::poll_fill;
 use crate::wire::exchange::Task;
 use crate::wire::h1::framing::{Decoder, Step};
+use crate::wire::pace::{Pace, Patience};
 use crate::wire::stream::Stream;
-use crate::wire::timer::deadline;
 use crate::wire::writer::Writer;
 
 /// With so many octets of later requests read ahead, no more is read.
 const READ_AHEAD: usize = 16 * 1024;
 /// The largest read of a body, in octets.
-const BODY_READ: u64 = 64 * 1024;
+const BODY_READ: u64 = 96 * 1024;
 
 /// The connection to a client.
 #[derive(Debug)]
@@ -34,12 +34,12 @@ pub(super) struct Inbound {
     pub(super) broken: bool,
     /// The client asked for a switch of protocol that has not been granted yet.
     switching: bool,
-    body_timeout: Option<Duration>,
-    body_due: Option<Instant>,
+    patience: Patience,
+    pace: Pace,
 }
 
 impl Inbound {
-    pub(super) fn new(io: Stream, task: Task, body_timeout: Option<Duration>) -> Self {
+    pub(super) fn new(io: Stream, task: Task, patience: Patience) -> Self {
         Self {
             io: Some(io),
             read: BytesMut::new(),
@@ -47,9 +47,15 @@ impl Inbound {
             task,
             broken: false,
             switching: false,
-            body_timeout,
-            body_due: None,
+            patience,
+            pace: Pace::new(patience),
         }
+    }
+
+    /// A body follows.
+    pub(super) fn await_body(&mut self, decoder: Decoder) {
+        self.decoder = decoder;
+        self.pace = Pace::new(self.patience);
     }
 
     /// The bytes behind the head are the new protocol's, once the switch is granted.
@@ -63,7 +69,7 @@ impl Inbound {
         self.switching = false;
         // A tunnel has no gap timeout of a request body: both sides may be silent. Its end is the other side's.
         if granted {
-            self.body_timeout = None;
+            self.pace = Pace::new(Patience::default());
         } else {
             self.decoder = Decoder::Done;
         }
@@ -96,7 +102,7 @@ impl Inbound {
         loop {
             match self.decoder.step(&mut self.read) {
                 Ok(Step::Data(data)) => {
-                    self.body_due = None;
+                    self.pace.passed(data.len(), Instant::now);
                     return Poll::Ready(Some(Ok(Frame::Data(data))));
                 }
                 Ok(Step::Trailers(trailers)) => return Poll::Ready(Some(Ok(Frame::Trailers(trailers)))),
@@ -114,7 +120,8 @@ impl Inbound {
     /// Reads more of the body; false is its end by the connection's.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, BodyError>> {
         let want = match self.decoder.length() {
-            Length::Known(left) => left.min(BODY_READ) as usize,
+            // One octet more, so that the last read is not full and tells the runtime that nothing is left.
+            Length::Known(left) => left.saturating_add(1).min(BODY_READ) as usize,
             Length::Unknown => 0,
         };
         let Some(io) = &mut self.io else { return Poll::Ready(Err(BodyError::Incomplete)) };
@@ -127,10 +134,7 @@ impl Inbound {
             Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Err(BodyError::Incomplete)),
             Poll::Ready(Ok(_)) => Poll::Ready(Ok(true)),
             Poll::Pending => {
-                if self.body_due.is_none() {
-                    self.body_due = deadline(Instant::now(), self.body_timeout);
-                }
-                let due = self.body_due;
+                let due = self.pace.wait(Instant::now);
                 super::expired(self.task.timer(), due, cx).map(|()| Err(BodyError::Timeout))
             }
         }

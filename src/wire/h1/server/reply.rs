@@ -17,7 +17,7 @@ use crate::wire::buffers::{give_back, poll_fill};
 use crate::wire::exchange::{Answer, Delivery, End, Exchanges, Task};
 use crate::wire::h1::encode::{self, Outgoing, Persistence};
 use crate::wire::h1::outgoing::Outflow;
-use crate::wire::timer::deadline;
+use crate::wire::pace::Pace;
 use crate::wire::writer::Writer;
 
 /// How long a client whose request was not read to its end may take to read the response, before a reset could take it away.
@@ -54,6 +54,7 @@ impl<E: Exchanges> Connection<'_, E> {
         let body = outflow.sent();
         // The body goes before the receipt: what it still holds (an upload, an upstream connection) is over.
         drop(outflow);
+        self.writer.release();
         if let Some(receipt) = receipt {
             receipt.delivered(Delivery { body, end });
         }
@@ -88,10 +89,9 @@ impl<E: Exchanges> Connection<'_, E> {
 
     /// Moves the response out, until all of it is written or something breaks.
     async fn pump(&mut self, outflow: &mut Outflow, switched: bool) -> End {
-        let (writer, shared, timeout) = (&mut self.writer, &self.inbound, self.settings.write_timeout);
-        let mut due: Option<Instant> = None;
+        let (writer, shared) = (&mut self.writer, &self.inbound);
+        let mut pace = Pace::new(self.settings.writing);
         poll_fn(|cx| {
-            let mut progress = false;
             // The body may read from this very connection (an upload that still runs), so no borrow is held here.
             let filled = match outflow.poll_queue(writer, cx) {
                 Poll::Ready(Err(error)) => return Poll::Ready(End::Source(error)),
@@ -99,10 +99,11 @@ impl<E: Exchanges> Connection<'_, E> {
             };
             let mut inbound = shared.borrow_mut();
             let Some(io) = &mut inbound.io else { return Poll::Ready(End::ClientGone) };
-            match writer.poll_write_out(io, cx, &mut progress) {
+            let before = writer.len();
+            match writer.poll_write_out(io, cx, &mut false) {
                 Poll::Ready(Err(_)) => return Poll::Ready(End::ClientGone),
                 Poll::Ready(Ok(())) => {
-                    due = None;
+                    pace.relieve();
                     if outflow.ended() {
                         return Poll::Ready(End::Complete);
                     }
@@ -112,10 +113,11 @@ impl<E: Exchanges> Connection<'_, E> {
                     }
                 }
                 Poll::Pending => {
-                    if progress || due.is_none() {
-                        due = deadline(Instant::now(), timeout);
+                    match before - writer.len() {
+                        0 => {}
+                        octets => pace.passed(octets, Instant::now),
                     }
-                    if expired(inbound.task.timer(), due, cx).is_ready() {
+                    if expired(inbound.task.timer(), pace.wait(Instant::now), cx).is_ready() {
                         return Poll::Ready(End::ClientStalled);
                     }
                 }
@@ -133,7 +135,14 @@ impl<E: Exchanges> Connection<'_, E> {
                 self.break_off(framing);
                 return false;
             }
-            End::ClientGone | End::ClientStalled => return false,
+            End::ClientGone => return false,
+            End::ClientStalled => {
+                // The kernel would keep what it has for the client, and the connection with it.
+                if let Some(io) = &self.inbound.borrow().io {
+                    io.reset_on_drop();
+                }
+                return false;
+            }
         }
         let lingers = {
             let inbound = &mut *self.inbound.borrow_mut();
@@ -148,7 +157,7 @@ impl<E: Exchanges> Connection<'_, E> {
         };
         let inbound = &self.inbound;
         if lingers {
-            linger(inbound).await;
+            Box::pin(linger(inbound)).await;
         } else {
             // TLS says goodbye; for a plain stream its close does, and spares a call.
             poll_fn(|cx| {
