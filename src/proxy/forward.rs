@@ -32,7 +32,7 @@ use crate::observe::{Exchange, NotRetried};
 use crate::snapshot::Route;
 use crate::upstream::Upstream;
 use crate::upstream::capacity::{Entrance, Full};
-use crate::upstream::group::Tried;
+use crate::upstream::group::{Reach, Tried};
 use crate::upstream::retry::{Course, Failed, Next, Where};
 use crate::wire::Task;
 use crate::wire::h1::client::{self as h1, Failure};
@@ -139,7 +139,8 @@ impl Forward<'_> {
                 Where::Any | Where::Untried => {
                     // Its own place may be the one that is free now.
                     attempt.in_flight = None;
-                    let taken = upstream.take(&source, &mut tried, place == Where::Any);
+                    let reach = if place == Where::Any { Reach::All } else { Reach::Untried };
+                    let taken = upstream.take(&source, &mut tried, reach);
                     taken.map(|taken| Attempt::at(taken, self.task.timer().now())).ok_or(Some(NotRetried::Endpoint))
                 }
             });
@@ -198,7 +199,7 @@ impl Forward<'_> {
         tried: &mut Tried,
         ticket: &Ticket,
     ) -> Result<Attempt, Fault> {
-        let taken = upstream.take(&source(&ticket.exchange, plan.request), tried, false);
+        let taken = upstream.take(&source(&ticket.exchange, plan.request), tried, Reach::Usable);
         let none = || if upstream.has_room() { Fault::NoEndpoint } else { Fault::UpstreamFull };
         taken.map(|taken| Attempt::at(taken, self.task.timer().now())).ok_or_else(none)
     }

@@ -10,6 +10,9 @@
 //! 3. the usable **primaries**;
 //! 4. the usable **backups**.
 //!
+//! An exchange that has tried those in vain may go to **the rest** of them (see [`weigh_rest`]): what is said of the others is perhaps not true
+//! any more, and there is nothing left to lose.
+//!
 //! An endpoint that has joined or come back has a tenth of its weight at first, and all of it when `slow_start` is over; in between it grows
 //! evenly.
 
@@ -86,6 +89,8 @@ pub enum Tier {
     Primary,
     /// Usable backups.
     Backup,
+    /// Those that are not usable: the usable ones were tried.
+    Rest,
 }
 
 /// The weights of the candidates, into `weights`; 0 for all others. `None` where there is no candidate.
@@ -100,21 +105,35 @@ pub fn weigh(seats: &[Seat], rules: &Rules, tried: Tried, now: Moment, weights: 
     ];
     let mut tiers = tiers.into_iter().filter(|(_, holds)| *holds).map(|(tier, _)| tier);
     tiers.find(|tier| {
-        weights.clear();
         let fits = |seat: &Seat| match tier {
             Tier::Panic => !seat.backup && !seat.endpoint.standing.drained(),
             Tier::Local => seat.local && !seat.backup && seat.endpoint.standing.usable(now) && seat.has_room(rules),
             Tier::Primary => !seat.backup && seat.endpoint.standing.usable(now),
             Tier::Backup => seat.backup && seat.endpoint.standing.usable(now),
+            Tier::Rest => false,
         };
-        let mut any = false;
-        weights.extend(seats.iter().enumerate().map(|(place, seat)| {
-            let candidate = !tried.has(place) && fits(seat);
-            any |= candidate;
-            if candidate { seat.weight_now(rules, now) } else { 0 }
-        }));
-        any
+        fill(weights, seats, |place, seat| (!tried.has(place) && fits(seat)).then(|| seat.weight_now(rules, now)))
     })
+}
+
+/// Likewise, for an exchange whose attempts at the usable ones have failed: whoever it has not tried, primaries before backups, and nobody who is
+/// drained. With a `panic_threshold` of 0 there is no such candidate: what is said of endpoints holds then, whatever comes of it.
+pub fn weigh_rest(seats: &[Seat], rules: &Rules, tried: Tried, weights: &mut Vec<u32>) -> Option<Tier> {
+    if rules.panic_threshold == 0 {
+        return None;
+    }
+    let any = [false, true].into_iter().any(|backup| {
+        let fits = |seat: &Seat| seat.backup == backup && !seat.endpoint.standing.drained();
+        fill(weights, seats, |place, seat| (!tried.has(place) && fits(seat)).then_some(seat.weight))
+    });
+    any.then_some(Tier::Rest)
+}
+
+/// Makes the weights anew, 0 for who has none; whether anybody has one.
+fn fill(weights: &mut Vec<u32>, seats: &[Seat], weight: impl Fn(usize, &Seat) -> Option<u32>) -> bool {
+    weights.clear();
+    weights.extend(seats.iter().enumerate().map(|(place, seat)| weight(place, seat).unwrap_or(0)));
+    weights.iter().any(|weight| *weight > 0)
 }
 
 /// Whether an exchange may go to that place although nothing else speaks for it: what a sticky session asks.
@@ -271,6 +290,32 @@ mod tests {
         assert_eq!(tiers, [Some(Tier::Local), Some(Tier::Primary), Some(Tier::Backup), None]);
         tried.add(64);
         assert!(!tried.has(64) && tried.has(3));
+    }
+
+    /// Letters as above, and t: tried.
+    #[test]
+    fn whoever_is_left_when_the_usable_ones_were_tried() {
+        let cases: [(&str, u32, Option<Tier>, &str); 9] = [
+            ("ut d", 50, Some(Tier::Rest), "01"),
+            ("ut e d", 1, Some(Tier::Rest), "011"),
+            ("ut d o", 50, Some(Tier::Rest), "010"),
+            ("ut o", 50, None, "00"),
+            ("ut dt", 50, None, "00"),
+            ("ut d", 0, None, ""),
+            // Primaries before backups.
+            ("ut d bd", 50, Some(Tier::Rest), "010"),
+            ("ut dt bd", 50, Some(Tier::Rest), "001"),
+            ("ut bdt", 50, None, "00"),
+        ];
+        for (kinds, panic_threshold, tier, expected) in cases {
+            let seats: Vec<_> = kinds.split(' ').map(seat).collect();
+            let (mut weights, mut tried) = (Vec::new(), Tried::default());
+            let places = kinds.split(' ').enumerate().filter(|(_, kind)| kind.contains('t'));
+            places.for_each(|(place, _)| tried.add(place));
+            let found = weigh_rest(&seats, &Rules { panic_threshold, ..RULES }, tried, &mut weights);
+            let shown: String = weights.iter().map(|weight| if *weight > 0 { '1' } else { '0' }).collect();
+            assert_eq!((found, shown.as_str()), (tier, expected), "{kinds} at {panic_threshold}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Moment;
 use super::balance::{self, Draw, RoundRobin, least_of_two, random};
-use super::candidates::{Tier, Tried, admits, weigh};
+use super::candidates::{Tier, Tried, admits, weigh, weigh_rest};
 use super::plan::{Method, Plan};
 use crate::http::key::{KeySource, mix};
 
@@ -104,10 +104,21 @@ impl Choice {
     /// A choice that looks at all endpoints, and which of them it had.
     pub fn among_all(&self, source: &KeySource<'_>, tried: Tried, now: Moment) -> Option<(usize, Tier)> {
         let own = &mut *self.own.borrow_mut();
+        let tier = weigh(&self.plan.seats, &self.plan.rules, tried, now, &mut own.weights)?;
+        Some((self.by_weight(own, source, now)?, tier))
+    }
+
+    /// Whoever is left for an exchange whose attempts at those that `choose` gives have failed, whatever is said of them.
+    pub fn choose_rest(&self, source: &KeySource<'_>, tried: Tried, now: Moment) -> Option<usize> {
+        let own = &mut *self.own.borrow_mut();
+        weigh_rest(&self.plan.seats, &self.plan.rules, tried, &mut own.weights)?;
+        self.by_weight(own, source, now)
+    }
+
+    fn by_weight(&self, own: &mut Own, source: &KeySource<'_>, now: Moment) -> Option<usize> {
         let weights = &mut own.weights;
-        let tier = weigh(&self.plan.seats, &self.plan.rules, tried, now, weights)?;
         let mut draw = |below| own.draw.below(below);
-        let place = match &self.plan.method {
+        match &self.plan.method {
             Method::RoundRobin => own.robin.next(weights),
             Method::Random => random(weights, draw),
             Method::LeastRequests => least_of_two(weights, |place| self.load(place), draw),
@@ -128,8 +139,7 @@ impl Choice {
                 // Backups are not in the table.
                 from_table.or_else(|| random(weights, draw))
             }
-        };
-        Some((place?, tier))
+        }
     }
 
     fn load(&self, place: usize) -> u64 {

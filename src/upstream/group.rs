@@ -96,10 +96,26 @@ pub struct Upstream {
     entrance: Option<Entrance>,
 }
 
+/// Which endpoints an attempt may go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The usable ones that were not tried yet.
+    Usable,
+    /// Where there is none, any other that was not tried yet: one that is down or ejected is perhaps back.
+    Untried,
+    /// Where there is none, those that were tried; and then any other.
+    All,
+}
+
 impl Upstream {
     /// Chooses an endpoint that was not tried yet, for the request that `source` tells of. `None` where no other may be used.
     pub fn choose(&self, source: &KeySource<'_>, tried: Tried) -> Option<(usize, &Rc<Pool>)> {
         let place = self.choice.choose(source, tried, Moment::now)?;
+        Some((place, &self.pools[place]))
+    }
+
+    fn choose_rest(&self, source: &KeySource<'_>, tried: Tried) -> Option<(usize, &Rc<Pool>)> {
+        let place = self.choice.choose_rest(source, tried, Moment::now())?;
         Some((place, &self.pools[place]))
     }
 
@@ -133,9 +149,9 @@ impl Upstream {
         self.choice.plan().sticky.is_some()
     }
 
-    /// Chooses likewise, and counts the exchange in on the endpoint, which has room for it; it counts as tried from now on. Where `again`,
-    /// those that were tried are chosen from where there is no other.
-    pub fn take(&self, source: &KeySource<'_>, tried: &mut Tried, again: bool) -> Option<(&Rc<Pool>, InFlight)> {
+    /// Chooses likewise, or from more of them where there is no such one, as `reach` says. Counts the exchange in on the endpoint, which has room
+    /// for it; it counts as tried from now on.
+    pub fn take(&self, source: &KeySource<'_>, tried: &mut Tried, reach: Reach) -> Option<(&Rc<Pool>, InFlight)> {
         let most = self.entrance.as_ref().map_or(0, |entrance| entrance.limits().endpoint_requests);
         let mut shut = Tried::default();
         if most > 0 {
@@ -143,8 +159,9 @@ impl Upstream {
             full.for_each(|(place, _)| shut.add(place));
         }
         loop {
-            let untried = self.choose(source, tried.or(shut));
-            let (place, pool) = untried.or_else(|| if again { self.choose(source, shut) } else { None })?;
+            let again = || if reach == Reach::All { self.choose(source, shut) } else { None };
+            let rest = || if reach == Reach::Usable { None } else { self.choose_rest(source, tried.or(shut)) };
+            let (place, pool) = self.choose(source, tried.or(shut)).or_else(again).or_else(rest)?;
             if let Some(in_flight) = InFlight::admit(pool.endpoint(), most) {
                 tried.add(place);
                 return Some((pool, in_flight));

@@ -10,8 +10,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -104,13 +104,23 @@ impl Drop for Container {
 
 /// The body that a GET brings; nothing where it fails.
 fn get(address: SocketAddr, field: &str) -> Option<String> {
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    stream.write_all(format!("GET / HTTP/1.1\r\nHost: a\r\n{field}Connection: close\r\n\r\n").as_bytes()).ok()?;
+    ask(address, field).ok()
+}
+
+/// Likewise; or what came instead.
+fn ask(address: SocketAddr, field: &str) -> Result<String, String> {
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let body = answer.split_once("\r\n\r\n")?.1.to_owned();
-    answer.starts_with("HTTP/1.1 200 ").then_some(body)
+    let mut all = || {
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.write_all(format!("GET / HTTP/1.1\r\nHost: a\r\n{field}Connection: close\r\n\r\n").as_bytes())?;
+        stream.read_to_string(&mut answer)
+    };
+    all().map_err(|error: std::io::Error| error.to_string())?;
+    match answer.split_once("\r\n\r\n") {
+        Some((head, body)) if head.starts_with("HTTP/1.1 200 ") => Ok(body.to_owned()),
+        _ => Err(answer),
+    }
 }
 
 struct Network(String);
@@ -128,24 +138,27 @@ impl Drop for Network {
     }
 }
 
-/// Clients that ask all the time, and count what failed.
+/// Clients that ask all the time, and keep what failed.
 #[derive(Default)]
 struct Steady {
     stop: AtomicBool,
     asked: AtomicUsize,
-    failed: AtomicUsize,
+    failed: Mutex<Vec<String>>,
 }
 
 impl Steady {
-    /// Runs the story while four clients ask; `once` says whether a request was answered as it should be. In the end none may have failed.
-    fn while_asking(once: impl Fn(&mut usize) -> bool + Sync, story: impl FnOnce(&Self)) {
+    /// Runs the story while four clients ask; `once` is one request, which gives back what was wrong with the answer. In the end none may
+    /// have failed.
+    fn while_asking(once: impl Fn(&mut usize) -> Result<(), String> + Sync, story: impl FnOnce(&Self)) {
         let steady = Self::default();
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     let mut turn = 0;
                     while !steady.stop.load(Relaxed) {
-                        steady.failed.fetch_add(usize::from(!once(&mut turn)), Relaxed);
+                        if let Err(wrong) = once(&mut turn) {
+                            steady.failed.lock().unwrap().push(wrong);
+                        }
                         steady.asked.fetch_add(1, Relaxed);
                         // Not to wait for anything, but to leave the machine room for what the story is about.
                         thread::sleep(Duration::from_millis(2));
@@ -159,13 +172,19 @@ impl Steady {
                 std::panic::resume_unwind(panic);
             }
         });
-        assert_eq!(steady.failed.load(Relaxed), 0, "of {}", steady.asked.load(Relaxed));
+        steady.none_failed("at the end");
     }
 
     /// Waits until many more were asked after what just happened, and none has failed.
     fn go_on(&self, what: &str) {
         let before = self.asked.load(Relaxed);
         eventually(what, || self.asked.load(Relaxed) > before + 50);
-        assert_eq!(self.failed.load(Relaxed), 0, "{what}, of {}", self.asked.load(Relaxed));
+        self.none_failed(what);
+    }
+
+    fn none_failed(&self, what: &str) {
+        let failed = self.failed.lock().unwrap();
+        let asked = self.asked.load(Relaxed);
+        assert!(failed.is_empty(), "{what}: {} of {asked} failed, the first with {:?}", failed.len(), failed[0]);
     }
 }

@@ -89,6 +89,33 @@ fn at_the_start_one_failure_decides() {
     assert!(only(&proxy, "second"));
 }
 
+/// What a probe said is perhaps not true any more, and there is nobody else to ask.
+#[test]
+fn one_that_is_down_is_asked_where_nobody_else_answers() {
+    let (folder, (second, second_well)) = (Folder::new(), with_health("second"));
+    second_well.store(false, Ordering::SeqCst);
+    let socket = folder.path().join("first.sock");
+    Origin::on_unix(&socket, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nfirst".to_owned());
+    let edge = |keys: &str| {
+        let endpoints = format!("unix:{}\", \"{}", socket.display(), second.address);
+        Edge::to(endpoints).upstream(&format!("{keys}\n[upstreams.app.health]\npath = \"/health\"\n{ONCE}")).start()
+    };
+    let (proxy, strict) = (edge(""), edge("panic_threshold = \"0%\""));
+    for proxy in [&proxy, &strict] {
+        proxy.wait_for_log(0, "endpoint down");
+        assert!(only(proxy, "first"));
+    }
+    std::fs::remove_file(&socket).unwrap();
+    let answer = proxy.get("/");
+    assert_eq!((answer.status(), answer.text().as_str()), (200, "second"));
+    let line: Value = serde_json::from_str(&proxy.access_log(21)[20]).unwrap();
+    assert_eq!((&line["attempts"], &line["retries"]), (&2.into(), &"connect".into()), "{line}");
+    // Where the operator wants no panic, what is said of an endpoint holds.
+    assert_eq!(strict.get("/").status(), 502);
+    let line: Value = serde_json::from_str(&strict.access_log(21)[20]).unwrap();
+    assert_eq!((&line["attempts"], &line["not_retried"]), (&1.into(), &"endpoint".into()), "{line}");
+}
+
 #[test]
 fn what_was_found_out_survives_a_reload() {
     let ((first, first_well), (second, _)) = (with_health("first"), with_health("second"));

@@ -178,8 +178,9 @@ fn the_budget_holds_for_hedges() {
     for client in &mut clients {
         assert_eq!(client.response("GET").text(), "slow");
     }
-    // Once the gate is open places in the budget are free again, and a client that still waits may take one.
-    eventually("all is counted", || hedges(&proxy).0 == also_slow.visits() as f64);
+    // Once the gate is open places in the budget are free again, and a client that still waits may take one: for a hedge that is perhaps cancelled
+    // before it has said a word.
+    eventually("all is counted", || hedges(&proxy).0 >= also_slow.visits() as f64);
     assert!(also_slow.connections() >= 2);
     let none = Edge::to_first_of(&[slow.address, also_slow.address])
         .upstream("retry = { budget = \"0%\", budget_min = 0 }")

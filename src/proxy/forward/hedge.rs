@@ -12,7 +12,7 @@ use crate::http::Response;
 use crate::observe::{Cause, Try};
 use crate::proxy::fault::Fault;
 use crate::proxy::ticket::Ticket;
-use crate::upstream::group::Tried;
+use crate::upstream::group::{Reach, Tried};
 use crate::upstream::outlier::Outcome;
 use crate::upstream::retry::Token;
 use crate::upstream::{Pool, Upstream};
@@ -59,7 +59,7 @@ fn second(upstream: &Upstream, plan: &Plan<'_>, tried: &mut Tried, ticket: &mut 
         return None;
     }
     let token = upstream.take_budget()?;
-    let taken = upstream.take(&source(&ticket.exchange, plan.request), tried, false)?;
+    let taken = upstream.take(&source(&ticket.exchange, plan.request), tried, Reach::Usable)?;
     ticket.exchange.attempts += 1;
     ticket.exchange.retries.push(Cause::Hedge);
     Some((Attempt::at(taken, ticket.now()), token))

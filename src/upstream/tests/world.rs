@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::super::balance::Draw;
 use super::super::choice::Choice;
+use super::super::group::Reach;
 use super::super::health::Health;
 use super::super::outlier::{Ejection, Outcome, compare, report, settle};
 use super::super::plan::Plan;
@@ -212,24 +213,28 @@ impl World {
             next: None,
         };
         self.requests.insert(id, request);
-        self.attempt(id, Where::Untried);
+        self.attempt(id, Reach::Usable);
     }
 
     /// Chooses, checks the choice, and begins an attempt.
-    fn attempt(&mut self, id: u64, place: Where) {
+    fn attempt(&mut self, id: u64, reach: Reach) {
         let (now, headers) = (self.moment(), Headers::new());
         let request = self.requests.get_mut(&id).expect("it is on its way");
         request.attempt = None;
         let source = KeySource { client: None, target: &request.key, headers: &headers };
         let worker = &self.workers[(id % 2) as usize];
-        let untried = worker.choose(&source, request.tried, || now);
-        let any = || worker.choose(&source, Tried::default(), || now);
-        let Some(place) = untried.or_else(|| if place == Where::Any { any() } else { None }) else {
+        let usable = worker.choose(&source, request.tried, || now);
+        let again = || if reach == Reach::All { worker.choose(&source, Tried::default(), || now) } else { None };
+        let chosen = usable.or_else(again);
+        let rest = || if reach == Reach::Usable { None } else { worker.choose_rest(&source, request.tried, now) };
+        let Some(place) = chosen.or_else(rest) else {
             self.lose(id, "no endpoint");
             return;
         };
         request.tried.add(place);
-        self.check_choice(place);
+        if chosen.is_some() {
+            self.check_choice(place);
+        }
         let in_flight = InFlight::begin(&self.plan.seats[place].endpoint);
         let (time, outcome) = self.fate(place);
         self.outcomes.late[place] += u64::from(self.now >= self.settled);
@@ -346,7 +351,7 @@ impl World {
     fn again(&mut self, id: u64) {
         self.outcomes.retries += 1;
         let (_, place, _) = self.requests[&id].next.expect("it failed");
-        self.attempt(id, place);
+        self.attempt(id, if place == Where::Any { Reach::All } else { Reach::Untried });
     }
 
     fn lose(&mut self, id: u64, why: &str) {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Container, Steady, docker, done, engine, get, root, script};
+use super::{Container, Steady, ask, docker, done, engine, root, script};
 use crate::support::{Folder, eventually, outcome, tool};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_tidegate");
@@ -60,7 +60,13 @@ impl Machine {
 
     /// Whether a request gets through it to the application.
     fn serves(&self) -> bool {
-        get(self.1, "").as_deref() == Some("app\n")
+        self.asked().is_ok()
+    }
+
+    /// Likewise, with what came instead.
+    fn asked(&self) -> Result<(), String> {
+        let body = ask(self.1, "")?;
+        if body == "app\n" { Ok(()) } else { Err(body) }
     }
 
     /// Lets Ansible set it up: the end of what it says, and how many things it changed; `None` where it failed.
@@ -125,7 +131,7 @@ fn ansible_sets_it_up_and_changes_it(machine: &Machine) {
     eventually("it serves", || machine.serves());
     let first = machine.shows("MainPID");
     Steady::while_asking(
-        |_| machine.serves(),
+        |_| machine.asked(),
         |steady| {
             // A config that is none never comes to the place of the one that serves.
             wanted["tidegate_endpoints"] = json!(["nowhere"]);
@@ -175,7 +181,7 @@ fn systemd_restarts_stops_and_starts_it(machine: &Machine) {
     machine.must(&["systemctl", "start", "tidegate.socket"]);
     assert_eq!(machine.shows("ActiveState"), "inactive");
     Steady::while_asking(
-        |_| machine.serves(),
+        |_| machine.asked(),
         |steady| {
             steady.go_on("it was started by whoever came");
             machine.must(&["systemctl", "restart", "tidegate"]);
