@@ -1,15 +1,16 @@
 //! Who runs where, and who waits for whom. On one machine everybody shares what a real attack does not: the attacker's computer.
 //!
-//! The proxy has a core of its own, and comes before what else may run there now and then (nice -20). On the other one the good client and the origin come first, at once and whatever the attacker does
-//! (SCHED_FIFO), and the attacker has what they leave (SCHED_IDLE). What remains of the machine in the figures is what the control says.
+//! The proxy has a core of its own, and comes before what else may run there now and then (nice -20). On the other one the good client and
+//! its origin come first, at once and whatever the attacker does (SCHED_FIFO); then the origin that is asked by attackers, which must not be of
+//! that class, as the system halts all of it for 50 ms when one of it is busy for a second; and the attacker has what they leave
+//! (SCHED_IDLE). What remains of the machine in the figures is what the control says.
 
 use std::ffi::OsStr;
 use std::process::Command;
 
-/// Of those that everybody else makes room for: the good client, its origin just below it, and the one that is asked by attackers.
+/// Of those that everybody else makes room for: the good client, and its origin just below it.
 const GOOD: &str = "20";
 const GOOD_ORIGIN: &str = "15";
-const ORIGIN: &str = "10";
 
 /// This process, and the threads that it starts from now on, on one core.
 pub fn pin(core: usize) {
@@ -18,24 +19,30 @@ pub fn pin(core: usize) {
     rustix::thread::sched_setaffinity(None, &cores).unwrap();
 }
 
-/// This thread, and those that it starts, are an origin.
-pub fn be_origin(is_good: bool) {
-    first("-f", if is_good { GOOD_ORIGIN } else { ORIGIN });
+/// This thread, and those that it starts, are the good client's origin.
+pub fn be_good_origin() {
+    first(GOOD_ORIGIN);
 }
 
 /// This thread is the good client.
 pub fn be_good() {
-    first("-f", GOOD);
+    first(GOOD);
 }
 
-fn first(class: &str, priority: &str) {
+fn first(priority: &str) {
     let thread = rustix::thread::gettid().as_raw_nonzero().to_string();
-    let done =
-        Command::new("chrt").args([class, "-p", priority, &thread]).status().is_ok_and(|status| status.success());
+    let done = Command::new("chrt").args(["-f", "-p", priority, &thread]).status().is_ok_and(|status| status.success());
     assert!(
         done,
-        "the good client and the origin need SCHED_FIFO (CAP_SYS_NICE): without it the figures are the scheduler's"
+        "the good client and its origin need SCHED_FIFO (CAP_SYS_NICE): without it the figures are the scheduler's"
     );
+}
+
+/// Uses what the others leave of a core, until the process is killed.
+pub fn burn() -> ! {
+    loop {
+        std::hint::spin_loop();
+    }
 }
 
 /// The proxy: as any other program, but before those of the machine.

@@ -6,8 +6,8 @@
 //!
 //! The release build runs with its defaults and one worker, so that nobody can hide behind another core. A good client asks for small
 //! things one after the other, on a connection that it keeps and on a new one for each, and notes how long each takes: alone (quiet), then
-//! beside the attacker when it attacks something else on the proxy's core (control), then beside the attack. The attacker has as many
-//! connections as it likes, and comes again whenever it is put out. `docs/security.md` has the figures.
+//! beside the attacker when it attacks something else on the proxy's core and both cores are busy (control), then beside the attack. The
+//! attacker has as many connections as it likes, and comes again whenever it is put out. `docs/security.md` has the figures.
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
@@ -60,6 +60,9 @@ struct Args {
     /// Be what that attacker attacks in the control
     #[arg(long, hide = true, num_args = 3)]
     sink: Vec<String>,
+    /// Be what keeps a core busy in the control
+    #[arg(long, hide = true)]
+    burn: bool,
     /// `cargo bench` passes this
     #[arg(long, hide = true)]
     bench: bool,
@@ -73,15 +76,19 @@ fn main() {
     if let [name, plain, tls] = &args.sink[..] {
         sink::go(parsed(plain), parsed(tls), named(name).waits_for_answers());
     }
+    if args.burn {
+        machine::burn();
+    }
     machine::pin(args.load_core);
     let origins = [true, false].map(origin::start);
     machine::be_good();
     let chosen =
         ATTACKS.iter().filter(|one| args.attacks.is_empty() || args.attacks.iter().any(|name| name == one.name));
     println!(
-        "| attack | kept: quiet | control | attacked | x | new: quiet | control | attacked | x | failed | grown |"
+        "| attack | kept: quiet | control | attacked | x quiet | x control | new: quiet | control | attacked | x quiet | x control | failed \
+         | grown |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for attack in chosen {
         let rounds: Vec<Round> = (0..args.rounds).map(|_| round(&args, attack, origins)).collect();
         println!("{}", line(attack, &rounds));
@@ -100,7 +107,8 @@ fn line(attack: &Attack, rounds: &[Round]) -> String {
         let control = median(&|round| times(&round.control).p99());
         let attacked = median(&|round| times(&round.attacked).p99());
         let ms = |micros: f64| format!("{:.2} ms", micros / 1000.0);
-        format!("{} | {} | {} | {:.1}", ms(quiet), ms(control), ms(attacked), attacked / quiet)
+        let (beside_quiet, beside_control) = (attacked / quiet, attacked / control);
+        format!("{} | {} | {} | {beside_quiet:.1} | {beside_control:.1}", ms(quiet), ms(control), ms(attacked))
     };
     let (kept, fresh) = (times(|felt| &felt.kept), times(|felt| &felt.fresh));
     let failed: usize = rounds.iter().map(|round| round.attacked.failed).sum();
@@ -140,8 +148,10 @@ fn round(args: &Args, attack: &Attack, origins: [SocketAddr; 2]) -> Round {
     let quiet = good::ask(edge.plain, time);
     let sink = [free_address(), free_address()];
     let sinking = Beside::sink(args, attack, sink);
+    // A virtual machine is halted for milliseconds now and then, if all of its cores are busy; and those that sleep take time to wake.
+    let busy = [args.proxy_core, args.load_core].map(Beside::burn);
     let control = beside(sink);
-    drop(sinking);
+    drop((sinking, busy));
     edge.forget_peak();
     let before = edge.resident_kib();
     let attacked = beside([edge.plain, edge.tls]);
@@ -164,10 +174,17 @@ impl Beside {
         sink
     }
 
-    fn start(core: usize, role: &str, attack: &Attack, addresses: [SocketAddr; 2]) -> Self {
+    fn burn(core: usize) -> Self {
+        Self::again(core, &["--burn".to_owned()])
+    }
+
+    fn start(core: usize, role: &str, attack: &Attack, [plain, tls]: [SocketAddr; 2]) -> Self {
+        Self::again(core, &[role.to_owned(), attack.name.to_owned(), plain.to_string(), tls.to_string()])
+    }
+
+    fn again(core: usize, arguments: &[String]) -> Self {
         let mut command = machine::last(core, std::env::current_exe().unwrap());
-        command.args([role, attack.name]).args(addresses.map(|address| address.to_string()));
-        Self(command.spawn().expect("this program starts again"))
+        Self(command.args(arguments).spawn().expect("this program starts again"))
     }
 }
 

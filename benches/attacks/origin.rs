@@ -22,7 +22,9 @@ pub fn start(is_good: bool) -> SocketAddr {
     let (tell, told) = std::sync::mpsc::channel();
     LazyLock::force(&LARGE);
     std::thread::spawn(move || {
-        machine::be_origin(is_good);
+        if is_good {
+            machine::be_good_origin();
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = listen();
