@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::load::message;
-use crate::peer::Setup;
+use crate::peer::{Peer, Setup};
 use crate::process::find;
 use crate::work::{Load, Upstream, Work};
 
@@ -37,10 +37,11 @@ pub(crate) fn before(setup: &Setup<'_>) -> Result<(), String> {
 }
 
 /// What the load should have left behind.
-pub(crate) fn after(setup: &Setup<'_>) -> Result<(), String> {
+pub(crate) fn after(peer: Peer, setup: &Setup<'_>) -> Result<(), String> {
     let work = setup.work;
     let many = matches!(work.load, Load::Http1 { .. } | Load::Http2 { .. }) && !work.cache && !work.reload;
-    if many && asks_nginx(work) {
+    // sozu keeps one as long as the client keeps its own, which curl does not.
+    if many && asks_nginx(work) && peer != Peer::Sozu {
         // Whichever connection is taken: if it is kept, the third request is its third at least.
         let mut most = 0;
         for _ in 0..5 {

@@ -110,7 +110,7 @@ impl Bench<'_> {
             Load::Idle { connections } => (self.idle(&setup, proxy.id(), connections)?, setup),
             _ => self.loaded(&setup, peer, proxy.id())?,
         };
-        check::after(&last)?;
+        check::after(peer, &last)?;
         Ok(measured)
     }
 

@@ -4,6 +4,7 @@ mod caddy;
 mod envoy;
 mod haproxy;
 mod nginx;
+mod sozu;
 mod tidegate;
 mod varnish;
 
@@ -32,6 +33,8 @@ pub(crate) enum Peer {
     Envoy,
     /// Caddy.
     Caddy,
+    /// sozu.
+    Sozu,
     /// Varnish, for what comes from a cache.
     Varnish,
     /// This project.
@@ -75,8 +78,8 @@ impl Setup<'_> {
 
 impl Peer {
     /// All, in the order of the turns.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Nginx, Self::Haproxy, Self::Envoy, Self::Caddy, Self::Varnish, Self::Tidegate];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Nginx, Self::Haproxy, Self::Envoy, Self::Caddy, Self::Sozu, Self::Varnish, Self::Tidegate];
 
     /// As on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -85,6 +88,7 @@ impl Peer {
             Self::Haproxy => "haproxy",
             Self::Envoy => "envoy",
             Self::Caddy => "caddy",
+            Self::Sozu => "sozu",
             Self::Varnish => "varnish",
             Self::Tidegate => "tidegate",
         }
@@ -102,6 +106,7 @@ impl Peer {
             Self::Varnish => debian("varnishd", "varnish"),
             Self::Envoy => envoy::program(found("envoy")),
             Self::Caddy => found("caddy").ok_or_else(|| caddy::MISSING.to_owned()),
+            Self::Sozu => found("sozu").ok_or_else(|| sozu::MISSING.to_owned()),
             Self::Tidegate if tidegate.is_file() => Ok(tidegate.to_owned()),
             Self::Tidegate => Err(format!("{} is missing: cargo build --release", tidegate.display())),
         }
@@ -110,7 +115,7 @@ impl Peer {
     /// What it calls itself.
     pub(crate) fn version(self, program: &Path) -> String {
         let flag = match self {
-            Self::Tidegate | Self::Envoy => "--version",
+            Self::Tidegate | Self::Envoy | Self::Sozu => "--version",
             Self::Varnish => "-V",
             Self::Nginx | Self::Haproxy => "-v",
             Self::Caddy => "version",
@@ -133,6 +138,7 @@ impl Peer {
             Self::Varnish => work.cache && !work.gzip,
             // Neither has a cache that is ready for use in what is shipped.
             Self::Envoy | Self::Caddy => !work.cache,
+            Self::Sozu => sozu::does(work),
             Self::Nginx | Self::Haproxy | Self::Tidegate => true,
         }
     }
@@ -146,6 +152,7 @@ impl Peer {
             Self::Haproxy => haproxy::arguments(&mut command, setup, &config),
             Self::Envoy => envoy::arguments(&mut command, setup, &config),
             Self::Caddy => caddy::arguments(&mut command, setup, &config),
+            Self::Sozu => sozu::arguments(&mut command, &config),
             Self::Varnish => varnish::arguments(&mut command, setup, &config),
             Self::Tidegate => {
                 command.arg("run").arg("-c").arg(config);
@@ -160,6 +167,7 @@ impl Peer {
             Self::Haproxy => haproxy::write(setup),
             Self::Envoy => envoy::write(setup),
             Self::Caddy => setup.scratch.write("caddy.json", caddy::config(setup).to_string()),
+            Self::Sozu => setup.scratch.write("sozu.toml", sozu::config(setup)),
             Self::Varnish => setup.scratch.write("varnish.vcl", varnish::config(setup)),
             Self::Tidegate => setup.scratch.write("tidegate.toml", tidegate::config(setup)),
         }
@@ -175,7 +183,7 @@ impl Peer {
             Self::Caddy => caddy::load(setup),
             // It watches the file.
             Self::Envoy => Ok(()),
-            Self::Varnish => Err(io::ErrorKind::Unsupported.into()),
+            Self::Sozu | Self::Varnish => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }

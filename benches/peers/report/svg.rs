@@ -26,6 +26,7 @@ const STYLE: &str = "
   line { stroke: #57606a; stroke-dasharray: 3 3 }
   .target { stroke: #cf222e; stroke-dasharray: none; stroke-width: 2 }
   .haproxy { fill: #0072b2 } .envoy { fill: #cc79a7 } .caddy { fill: #56b4e9 } .varnish { fill: #e69f00 }
+  .sozu { fill: #d55e00 }
   .tidegate { fill: #009e73 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } .quiet { fill: #9198a1 } line { stroke: #9198a1 }
