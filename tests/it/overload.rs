@@ -176,3 +176,10 @@ fn the_limit_of_open_files_is_raised() {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
     assert_eq!(proxy.metric("process_max_fds"), limit.map_or(f64::INFINITY, |limit| limit as f64));
 }
+
+/// A worker that needs memory is given a page, not 2 MiB to clear first.
+#[test]
+fn memory_comes_in_small_steps() {
+    let proxy = Edge::to("127.0.0.1:1").start();
+    assert_eq!(proxy.memory_kib("THP_enabled:"), 0);
+}
