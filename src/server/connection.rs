@@ -171,7 +171,7 @@ async fn within<T>(timeout: Option<Duration>, what: impl Future<Output = T>) -> 
 async fn handshake(tls: &ServerTls, plain: Plain) -> io::Result<(Stream, Session)> {
     let handshake = tls.begin();
     let mut accepting = pin!(TlsAcceptor::from(handshake.config()).accept(plain));
-    let mut turns = Turns::default();
+    let mut turns = Turns::newcomer();
     let stream = poll_fn(|cx| {
         ready!(turns.poll(cx));
         accepting.as_mut().poll(cx)

@@ -1,108 +1,143 @@
-//! Whoever is not known yet has its turns one after the other, with everything else in between.
+//! Who costs the others time has its turns in a line, with everything else in between.
 //!
-//! A worker does what is ready in the order in which it became so. A TLS handshake, or the first frames of an HTTP/2 connection, may cost
-//! some hundred microseconds at once, and an attacker brings as many as it likes in one moment: all the others would wait for all
-//! of them. So connections that have not shown themselves to be of the usual kind pass one by one, and between two of them the worker looks at
-//! its sockets and does what else is ready. Where nothing else is, they follow each other at once.
+//! A worker does what is ready in the order in which it became so, and an attacker makes as much ready in one moment as it likes: all the others
+//! would wait for all of it. So there are two lines, and whoever stands in one passes only a few in a round. In between the worker looks at
+//! its sockets and does what else is ready. Where nothing else is, the rounds follow each other at once.
+//!
+//! - **Newcomers**, one in a round: a TLS handshake, or the first frames of an HTTP/2 connection, may cost some hundred microseconds at once. So
+//!   connections that have not shown themselves to be of the usual kind pass one by one.
+//! - **Endings**, some in a round: a connection of HTTP/2 that ends takes a hundred exchanges with it, each with a connection to close. One costs
+//!   a tenth of a handshake, all of them together keep a worker for milliseconds.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
+use std::thread::LocalKey;
+
+/// Endings of one round. They take a fraction of a millisecond.
+const ENDINGS_AT_ONCE: usize = 8;
+
+type Shared = LocalKey<RefCell<Line>>;
 
 thread_local! {
-    static LINE: RefCell<Line> = const { RefCell::new(Line::new()) };
+    static NEWCOMERS: RefCell<Line> = const { RefCell::new(Line::new(1)) };
+    static ENDINGS: RefCell<Line> = const { RefCell::new(Line::new(ENDINGS_AT_ONCE)) };
 }
 
 /// Those who wait for a turn on this worker.
 #[derive(Debug)]
 struct Line {
+    /// Turns of a round.
+    most: usize,
+    /// Turns that are left in this one for who comes now.
+    left: usize,
+    /// In the order of their numbers, which rise.
     waiting: VecDeque<(u64, Waker)>,
-    /// Whose turn it is, until it has taken it.
-    called: Option<u64>,
+    /// Those whose turn it is, until they have taken it.
+    called: Vec<u64>,
     next: u64,
     /// Somebody had a turn, and the others have not had theirs since.
     busy: bool,
 }
 
-/// The place of one task in the line.
-#[derive(Debug, Default)]
-pub struct Turns(Option<u64>);
+/// The place of one task in a line.
+#[derive(Debug)]
+pub struct Turns {
+    line: &'static Shared,
+    place: Option<u64>,
+}
 
 impl Line {
-    const fn new() -> Self {
-        Self { waiting: VecDeque::new(), called: None, next: 0, busy: false }
+    const fn new(most: usize) -> Self {
+        Self { most, left: most, waiting: VecDeque::new(), called: Vec::new(), next: 0, busy: false }
     }
 
-    fn poll(&mut self, place: &mut Option<u64>, cx: &Context<'_>) -> Poll<()> {
-        match *place {
-            None if !self.busy => {
-                self.busy = true;
-                tokio::task::spawn_local(call());
-                Poll::Ready(())
-            }
-            None => {
-                let number = self.next;
-                self.next += 1;
-                self.waiting.push_back((number, cx.waker().clone()));
-                *place = Some(number);
-                Poll::Pending
-            }
-            Some(number) if self.called == Some(number) => {
-                self.called = None;
+    fn poll(&mut self, line: &'static Shared, place: &mut Option<u64>, cx: &Context<'_>) -> Poll<()> {
+        if let Some(number) = *place {
+            if let Some(at) = self.called.iter().position(|called| *called == number) {
+                self.called.swap_remove(at);
                 *place = None;
-                Poll::Ready(())
+                return Poll::Ready(());
             }
-            // It was woken for something else; its place is kept.
-            Some(_) => Poll::Pending,
+            if let Ok(at) = self.place(number) {
+                // It was woken for something else, and is another task's now perhaps; its place is kept.
+                self.waiting[at].1.clone_from(cx.waker());
+                return Poll::Pending;
+            }
         }
+        *place = None;
+        if self.left > 0 {
+            self.left -= 1;
+            if !self.busy {
+                self.busy = true;
+                tokio::task::spawn_local(call(line));
+            }
+            return Poll::Ready(());
+        }
+        *place = Some(self.next);
+        self.waiting.push_back((self.next, cx.waker().clone()));
+        self.next += 1;
+        Poll::Pending
+    }
+
+    fn place(&self, number: u64) -> Result<usize, usize> {
+        self.waiting.binary_search_by_key(&number, |(number, _)| *number)
     }
 
     fn leave(&mut self, number: u64) {
-        if self.called == Some(number) {
-            self.called = None;
-        }
-        // Numbers rise along the line.
-        if let Ok(place) = self.waiting.binary_search_by_key(&number, |(number, _)| *number) {
+        self.called.retain(|called| *called != number);
+        if let Ok(place) = self.place(number) {
             self.waiting.remove(place);
         }
     }
 
-    /// Calls the next one; false where nobody waits and nobody was called.
+    /// Begins a round: calls the next ones; false where nobody waits. Who was called in the last round and has not come had something else
+    /// to wait for, and does not hold up the others: it is at the end of the line when it comes again.
     fn call(&mut self) -> bool {
-        // Whoever was called last may still stand behind others.
-        if self.called.is_none() {
-            let Some((number, waker)) = self.waiting.pop_front() else {
-                self.busy = false;
-                return false;
-            };
-            self.called = Some(number);
+        self.called.clear();
+        for _ in 0..self.most.min(self.waiting.len()) {
+            let Some((number, waker)) = self.waiting.pop_front() else { break };
+            self.called.push(number);
             waker.wake();
         }
-        true
+        self.left = self.most - self.called.len();
+        self.busy = !self.called.is_empty();
+        self.busy
     }
 }
 
-/// Calls one after the other, as long as somebody waits. To yield is to let everything have its turn that is ready, sockets included.
-async fn call() {
+/// Calls one round after the other, as long as somebody waits. To yield is to let everything have its turn that is ready, sockets included.
+async fn call(line: &'static Shared) {
     loop {
         tokio::task::yield_now().await;
-        if !LINE.with_borrow_mut(Line::call) {
+        if !line.with_borrow_mut(Line::call) {
             return;
         }
     }
 }
 
 impl Turns {
-    /// Ready when it is this task's turn, for once. It must be the same task every time.
-    pub fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
-        LINE.with_borrow_mut(|line| line.poll(&mut self.0, cx))
+    /// For the first steps of a connection.
+    pub fn newcomer() -> Self {
+        Self { line: &NEWCOMERS, place: None }
     }
 
-    /// The task waits no more: whoever does not come when it is called would hold up the others.
+    /// For what an exchange leaves that is given up.
+    pub fn ending() -> Self {
+        Self { line: &ENDINGS, place: None }
+    }
+
+    /// Ready when it is this task's turn, for once.
+    pub fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let Self { line, place } = self;
+        line.with_borrow_mut(|waiting| waiting.poll(line, place, cx))
+    }
+
+    /// The task waits no more.
     pub fn leave(&mut self) {
-        if let Some(number) = self.0.take() {
+        if let Some(number) = self.place.take() {
             // Where the thread ends, so does the line.
-            let _ = LINE.try_with(|line| line.try_borrow_mut().map(|mut line| line.leave(number)));
+            let _ = self.line.try_with(|line| line.try_borrow_mut().map(|mut line| line.leave(number)));
         }
     }
 }
@@ -127,7 +162,8 @@ mod tests {
             let local = tokio::runtime::LocalOptions::default();
             tokio::runtime::Builder::new_current_thread().build_local(local).expect("a runtime").block_on(what);
         };
-        LINE.set(Line::new());
+        NEWCOMERS.set(Line::new(1));
+        ENDINGS.set(Line::new(ENDINGS_AT_ONCE));
         one();
     }
 
@@ -138,7 +174,7 @@ mod tests {
             for _ in 0..5 {
                 let passed = passed.clone();
                 tokio::task::spawn_local(async move {
-                    let mut turns = Turns::default();
+                    let mut turns = Turns::newcomer();
                     poll_fn(|cx| turns.poll(cx)).await;
                     passed.set(passed.get() + 1);
                 });
@@ -162,7 +198,7 @@ mod tests {
                 .map(|number| {
                     let passed = passed.clone();
                     tokio::task::spawn_local(async move {
-                        let mut turns = Turns::default();
+                        let mut turns = Turns::newcomer();
                         poll_fn(|cx| turns.poll(cx)).await;
                         passed.set(passed.get() | 1 << number);
                     })
@@ -176,35 +212,64 @@ mod tests {
                 let _ = task.await;
             }
             assert_eq!(passed.get(), 0b11_0101);
-            assert!(LINE.with_borrow(|line| line.waiting.is_empty()));
+            assert!(NEWCOMERS.with_borrow(|line| line.waiting.is_empty()));
         });
     }
 
     #[test]
     fn whoever_waits_no_more_holds_nobody_up_either() {
         run(async {
-            let mut turns = [Turns::default(), Turns::default(), Turns::default()];
+            let mut turns = [Turns::newcomer(), Turns::newcomer(), Turns::newcomer()];
             let mut poll = async |place: usize| poll_fn(|cx| Poll::Ready(turns[place].poll(cx).is_ready())).await;
             assert_eq!((poll(0).await, poll(1).await, poll(2).await), (true, false, false));
             // The second is called, and has found something else to do.
-            while LINE.with_borrow(|line| line.called.is_none()) {
+            while NEWCOMERS.with_borrow(|line| line.called.is_empty()) {
                 tokio::task::yield_now().await;
             }
             turns[1].leave();
             poll_fn(|cx| turns[2].poll(cx)).await;
-            assert!(LINE.with_borrow(|line| line.waiting.is_empty() && line.called.is_none()));
+            assert!(NEWCOMERS.with_borrow(|line| line.waiting.is_empty() && line.called.is_empty()));
         });
     }
 
     #[test]
     fn who_is_alone_does_not_wait() {
         run(async {
-            let mut turns = Turns::default();
+            let mut turns = Turns::newcomer();
             let first = poll_fn(|cx| Poll::Ready(turns.poll(cx))).await;
             assert!(first.is_ready());
             let second = poll_fn(|cx| Poll::Ready(turns.poll(cx))).await;
             assert!(second.is_pending(), "the others have had no turn");
             poll_fn(|cx| turns.poll(cx)).await;
+        });
+    }
+
+    #[test]
+    fn of_endings_some_pass_in_a_round() {
+        run(async {
+            let passed = Rc::new(Cell::new(0));
+            for _ in 0..3 * ENDINGS_AT_ONCE {
+                let passed = passed.clone();
+                tokio::task::spawn_local(async move {
+                    let mut turns = Turns::ending();
+                    poll_fn(|cx| turns.poll(cx)).await;
+                    passed.set(passed.get() + 1);
+                });
+            }
+            let mut most = 0;
+            while passed.get() < 3 * ENDINGS_AT_ONCE {
+                let before = passed.get();
+                tokio::task::yield_now().await;
+                most = most.max(passed.get() - before);
+            }
+            assert_eq!(most, ENDINGS_AT_ONCE);
+            // Whoever comes alone does not wait, and the line is empty again.
+            let mut turns = Turns::ending();
+            poll_fn(|cx| turns.poll(cx)).await;
+            while ENDINGS.with_borrow(|line| line.busy) {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(ENDINGS.with_borrow(|line| line.left), ENDINGS_AT_ONCE);
         });
     }
 }

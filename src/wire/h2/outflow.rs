@@ -50,6 +50,11 @@ impl Outflow {
         self.sent
     }
 
+    /// Whether there is something to send, and the other side has not given window for any of it so far.
+    pub(super) fn is_untaken(&self) -> bool {
+        self.sent == 0 && !self.waiting.is_empty()
+    }
+
     /// Ready when all of it is with the connection, which sends it on.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         while !self.ended {

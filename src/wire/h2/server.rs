@@ -29,6 +29,8 @@ use crate::wire::turns::Turns;
 const GOODBYE: Duration = Duration::from_secs(5);
 /// How long GOAWAY may take to reach a client that is put out.
 const LAST_WORD: Duration = Duration::from_millis(500);
+/// Between two streams of a newcomer that takes nothing of those that it has.
+const HELD: Duration = Duration::from_secs(1);
 /// Resets of streams that nobody has looked at yet, at most. The score counts resets; this bounds what they hold until then.
 const PENDING_RESETS: usize = 100;
 
@@ -75,13 +77,15 @@ pub async fn serve<E: Exchanges + 'static>(
         settings: Rc::new(settings),
         drain,
         streams: Rc::default(),
-        turns: Turns::default(),
+        turns: Turns::newcomer(),
         timer: Timer::new(),
         idle_since: None,
+        held_until: None,
         leaving: false,
         out: None,
     };
     poll_fn(|cx| serving.poll(cx)).await;
+    serving.streams.end();
     serving.out.map(|(abuse, _)| abuse)
 }
 
@@ -98,6 +102,8 @@ fn builder(settings: &Settings) -> h2::server::Builder {
     builder
 }
 
+type Accepted = (http::Request<RecvStream>, SendResponse<Bytes>);
+
 struct Serving<'a, E> {
     connection: Connection<Watched, Bytes>,
     watch: Rc<RefCell<Watch>>,
@@ -110,6 +116,8 @@ struct Serving<'a, E> {
     turns: Turns,
     timer: Timer,
     idle_since: Option<Instant>,
+    /// When the next stream begins although the client takes nothing of what it has.
+    held_until: Option<Instant>,
     /// GOAWAY was sent.
     leaving: bool,
     /// Why the client was put out, and when the connection ends whether it has heard or not.
@@ -143,7 +151,7 @@ impl<E: Exchanges + 'static> Serving<'_, E> {
         }
         let mut begun = 0;
         loop {
-            match self.connection.poll_accept(cx) {
+            match self.poll_next(cx) {
                 Poll::Ready(Some(Ok((request, mut respond)))) => {
                     // What the client has taken back already is not begun.
                     if self.out.is_some() || respond.poll_reset(cx).is_ready() {
@@ -181,6 +189,18 @@ impl<E: Exchanges + 'static> Serving<'_, E> {
         }
     }
 
+    /// The next stream to begin. While the client is to take something first, there is one now and then: it may want to know more before it does.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Accepted, h2::Error>>> {
+        if self.streams.holds_back() {
+            let now = Instant::now();
+            if now < *self.held_until.get_or_insert(now + HELD) {
+                return self.connection.poll_closed(cx).map(|closed| closed.err().map(Err));
+            }
+        }
+        self.held_until = None;
+        self.connection.poll_accept(cx)
+    }
+
     /// Looks at how the client behaves; whether it was put out for that now.
     fn judge(&mut self) -> bool {
         let conduct = self.watch.borrow().conduct();
@@ -206,8 +226,11 @@ impl<E: Exchanges + 'static> Serving<'_, E> {
             let block = watch.block_since().and_then(|since| deadline(since, self.settings.head_timeout));
             (watch.write_due(), block)
         };
-        let Some(due) = earlier(idle, earlier(stuck, block)) else { return Poll::Pending };
+        let Some(due) = earlier(earlier(idle, self.held_until), earlier(stuck, block)) else { return Poll::Pending };
         ready!(self.timer.poll(due, cx));
+        if self.held_until == Some(due) {
+            return Poll::Ready(false);
+        }
         if stuck == Some(due) {
             // A last word would not come through either.
             self.watch.borrow_mut().reset_on_drop();

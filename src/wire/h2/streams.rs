@@ -10,6 +10,8 @@ const TURN: usize = 16;
 const EARNED: usize = 4;
 /// Requests after whose answers a connection is no newcomer any more.
 const KNOWN: usize = 8;
+/// Answers of which a newcomer may take nothing while it asks for more.
+const UNTAKEN: usize = 2;
 
 /// The streams of a connection.
 #[derive(Debug, Default)]
@@ -18,6 +20,10 @@ pub(super) struct Streams {
     running: Cell<usize>,
     /// Those that were answered to their end.
     served: Cell<usize>,
+    /// Those whose answer has a body, of which the client gives no window for a single octet.
+    untaken: Cell<usize>,
+    /// The connection has ended, whatever runs.
+    over: Cell<bool>,
 }
 
 impl Streams {
@@ -29,6 +35,17 @@ impl Streams {
     /// Whether too few were answered to know what kind of client this is.
     pub(super) fn is_newcomer(&self) -> bool {
         self.served.get() < KNOWN
+    }
+
+    /// Whether the client should take something before it gets more. A stream without a window costs a client nothing, and us a task, a connection
+    /// to an endpoint, and the first part of an answer.
+    pub(super) fn holds_back(&self) -> bool {
+        self.is_newcomer() && self.untaken.get() >= UNTAKEN
+    }
+
+    /// The connection has ended.
+    pub(super) fn end(&self) {
+        self.over.set(true);
     }
 
     /// How many run.
@@ -50,6 +67,27 @@ impl Running {
     /// It was answered to its end.
     pub(super) fn served(&self) {
         self.0.served.set(self.0.served.get() + 1);
+    }
+
+    /// Whether the connection has ended under it.
+    pub(super) fn is_over(&self) -> bool {
+        self.0.over.get()
+    }
+
+    /// Nothing of its answer is taken, until what this gives is dropped.
+    pub(super) fn untaken(&self) -> Untaken {
+        self.0.untaken.set(self.0.untaken.get() + 1);
+        Untaken(self.0.clone())
+    }
+}
+
+/// Counts a stream of which nothing is taken.
+#[derive(Debug)]
+pub(super) struct Untaken(Rc<Streams>);
+
+impl Drop for Untaken {
+    fn drop(&mut self) {
+        self.0.untaken.set(self.0.untaken.get() - 1);
     }
 }
 
@@ -77,5 +115,21 @@ mod tests {
         }
         let expected = [(1, true), (1, true), (2, true), (2, true), (3, false), (15, false), (16, false), (16, false)];
         assert_eq!((seen.as_slice(), streams.running()), (&expected[..], 0));
+    }
+
+    #[test]
+    fn a_newcomer_that_takes_nothing_gets_no_more() {
+        let streams = Rc::<Streams>::default();
+        let running: Vec<_> = (0..KNOWN).map(|_| Running::begin(&streams)).collect();
+        let first = running[0].untaken();
+        assert!(!streams.holds_back(), "one may wait for the client");
+        let second = running[1].untaken();
+        assert!(streams.holds_back());
+        drop(first);
+        assert!(!streams.holds_back(), "it has begun to take one");
+        let _first = running[0].untaken();
+        running.iter().for_each(Running::served);
+        assert!(!streams.holds_back(), "it is known");
+        drop(second);
     }
 }

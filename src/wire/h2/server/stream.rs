@@ -18,6 +18,7 @@ use crate::wire::h2::streams::Running;
 use crate::wire::h2::{declared, names_are_tokens};
 use crate::wire::pace::Patience;
 use crate::wire::timer::Timer;
+use crate::wire::turns::Turns;
 
 /// Has a request answered, and sends the answer.
 pub(super) async fn serve<E: Exchanges>(
@@ -36,6 +37,9 @@ pub(super) async fn serve<E: Exchanges>(
     // In a box: it is large, and a task moves on its way to its place. While the response goes out nothing is kept of it.
     let mut answer = Box::pin(exchanges.answer(request, task.clone()));
     let answered = poll_fn(|cx| {
+        if running.is_over() {
+            return Poll::Ready(None);
+        }
         let answer = answer.as_mut().poll(cx);
         while let Some(interim) = task.take_interim() {
             let mut response = http::Response::new(());
@@ -50,11 +54,20 @@ pub(super) async fn serve<E: Exchanges>(
         }
     })
     .await;
+    take_turn(running).await;
     drop(answer);
     if let Some(answer) = answered
-        && send(answer, respond, head, task.timer().clone(), settings.writing).await
+        && send(answer, respond, head, (task.timer().clone(), settings.writing), running).await
     {
         running.served();
+    }
+}
+
+/// What goes with its connection goes with all the others of it, a few at a time.
+async fn take_turn(running: &Running) {
+    if running.is_over() {
+        let mut turns = Turns::ending();
+        poll_fn(|cx| turns.poll(cx)).await;
     }
 }
 
@@ -107,8 +120,8 @@ async fn send(
     answer: Answer,
     mut respond: SendResponse<Bytes>,
     to_head: bool,
-    timer: Timer,
-    patience: Patience,
+    (timer, patience): (Timer, Patience),
+    running: &Running,
 ) -> bool {
     let Answer { response, receipt } = answer;
     let Response { status, mut headers, body } = response;
@@ -128,7 +141,19 @@ async fn send(
         Ok(_) if body.is_empty() => Delivery { body: 0, end: End::Complete },
         Ok(stream) => {
             let mut outflow = Outflow::new(body, stream, timer, patience);
-            let end = match poll_fn(|cx| outflow.poll(cx)).await {
+            let mut untaken = None;
+            let sent = poll_fn(|cx| {
+                let polled = outflow.poll(cx);
+                match polled.is_pending() && outflow.is_untaken() {
+                    true if untaken.is_none() => untaken = Some(running.untaken()),
+                    true => {}
+                    false => untaken = None,
+                }
+                polled
+            });
+            let sent = sent.await;
+            take_turn(running).await;
+            let end = match sent {
                 Ok(()) => End::Complete,
                 Err(Broken::Source(error)) => End::Source(error),
                 Err(Broken::Gone) => End::ClientGone,

@@ -40,12 +40,36 @@ fn streams_without_a_window_are_reset() {
         let mut client = FrameClient::connect(proxy.addr("web"), PATIENCE);
         client.send([PREFACE, &settings(&[(1, 0), (4, 0)])].concat());
         client.send(hundred_requests());
-        for n in 0..100 {
+        // Those that were answered first: of the others begins one now and then.
+        for n in 0..10 {
             assert_eq!(client.fate(2 * n + 1), Fate::Reset(8), "stream {n}");
         }
     });
     assert!(growth < MOST_KIB, "{growth} KiB");
     assert_eq!(proxy.get("/").status(), 200);
+}
+
+/// A stream without a window costs its client nothing: whoever takes nothing of two of them gets no more at once.
+#[test]
+fn who_takes_nothing_gets_no_more_until_it_does() {
+    let origin = origin_of(1000);
+    let proxy = Edge::to(origin.address).start();
+    let mut client = FrameClient::connect(proxy.addr("web"), PATIENCE);
+    let asks = |from: u32, to: u32| (from..to).flat_map(|n| headers(2 * n + 1, END_STREAM, pseudo("GET", "/")));
+    client.send([PREFACE, &settings(&[(1, 0), (4, 0)])].concat());
+    client.send(asks(0, 2).collect::<Vec<_>>());
+    for stream in [1, 3] {
+        assert!(client.wait(|frame| frame.kind == HEADERS && frame.stream == stream).is_some(), "{stream}");
+    }
+    client.send(asks(2, 30).collect::<Vec<_>>());
+    // There is one now and then, as the client may want to know more before it takes anything.
+    assert!(client.wait(|frame| frame.kind == HEADERS && frame.stream == 5).is_some());
+    assert!(origin.visits() < 8, "{} of 30", origin.visits());
+    client.send(settings(&[(4, 1 << 20)]));
+    for n in 0..30 {
+        assert_eq!(client.fate(2 * n + 1), Fate::Response(200), "stream {n}");
+    }
+    assert_eq!(origin.visits(), 30);
 }
 
 /// The client provokes the resets: whoever does it again and again is put out.
