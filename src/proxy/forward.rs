@@ -134,12 +134,11 @@ impl Forward<'_> {
             let failed = Failed { cause, repeatable, whole: plan.body.is_whole(), fresh: attempt.fresh };
             let next = Box::pin(self.again(upstream, &mut course, failed, &plan, ticket)).await;
             let source = source(&ticket.exchange, plan.request);
-            let next = next.and_then(|place| match place {
-                Where::Same => Ok(Attempt::fresh(attempt.pool.clone(), self.task.timer().now())),
-                Where::Any | Where::Untried => {
+            let next = next.and_then(|place| match place.reach() {
+                None => Ok(Attempt::fresh(attempt.pool.clone(), self.task.timer().now())),
+                Some(reach) => {
                     // Its own place may be the one that is free now.
                     attempt.in_flight = None;
-                    let reach = if place == Where::Any { Reach::All } else { Reach::Untried };
                     let taken = upstream.take(&source, &mut tried, reach);
                     taken.map(|taken| Attempt::at(taken, self.task.timer().now())).ok_or(Some(NotRetried::Endpoint))
                 }

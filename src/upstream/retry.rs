@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 
+use super::group::Reach;
 use crate::config::model::{Retry, RetryOn};
 use crate::observe::{Cause, NotRetried};
 
@@ -108,10 +109,21 @@ pub struct Failed {
 pub enum Where {
     /// The same endpoint, on a new connection.
     Same,
-    /// An endpoint that was not tried yet, and no other.
+    /// An endpoint that was not tried yet; one that is down or ejected where no usable one is left.
     Untried,
-    /// Such an endpoint; where none is left, any.
+    /// A usable one that was not tried yet; where none is left, one that was, and then one that is down or ejected.
     Any,
+}
+
+impl Where {
+    /// Which endpoints it may be, where it is to be chosen.
+    pub fn reach(self) -> Option<Reach> {
+        match self {
+            Self::Same => None,
+            Self::Untried => Some(Reach::Untried),
+            Self::Any => Some(Reach::All),
+        }
+    }
 }
 
 /// What is to be done.

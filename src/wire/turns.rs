@@ -36,8 +36,6 @@ struct Line {
     /// Those whose turn it is, until they have taken it.
     called: Vec<u64>,
     next: u64,
-    /// Somebody had a turn, and the others have not had theirs since.
-    busy: bool,
 }
 
 /// The place of one task in a line.
@@ -49,7 +47,7 @@ pub struct Turns {
 
 impl Line {
     const fn new(most: usize) -> Self {
-        Self { most, left: most, waiting: VecDeque::new(), called: Vec::new(), next: 0, busy: false }
+        Self { most, left: most, waiting: VecDeque::new(), called: Vec::new(), next: 0 }
     }
 
     fn poll(&mut self, line: &'static Shared, place: &mut Option<u64>, cx: &Context<'_>) -> Poll<()> {
@@ -67,11 +65,10 @@ impl Line {
         }
         *place = None;
         if self.left > 0 {
-            self.left -= 1;
-            if !self.busy {
-                self.busy = true;
+            if !self.is_busy() {
                 tokio::task::spawn_local(call(line));
             }
+            self.left -= 1;
             return Poll::Ready(());
         }
         *place = Some(self.next);
@@ -101,8 +98,12 @@ impl Line {
             waker.wake();
         }
         self.left = self.most - self.called.len();
-        self.busy = !self.called.is_empty();
-        self.busy
+        self.is_busy()
+    }
+
+    /// Somebody has a turn in this round, so that there will be another one.
+    fn is_busy(&self) -> bool {
+        self.left < self.most
     }
 }
 
@@ -266,7 +267,7 @@ mod tests {
             // Whoever comes alone does not wait, and the line is empty again.
             let mut turns = Turns::ending();
             poll_fn(|cx| turns.poll(cx)).await;
-            while ENDINGS.with_borrow(|line| line.busy) {
+            while ENDINGS.with_borrow(Line::is_busy) {
                 tokio::task::yield_now().await;
             }
             assert_eq!(ENDINGS.with_borrow(|line| line.left), ENDINGS_AT_ONCE);

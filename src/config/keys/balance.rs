@@ -40,7 +40,7 @@ pub(super) static BALANCING: &[Key] = &[
         "panic_threshold",
         PERCENT,
         Text("50%"),
-        "With fewer of the endpoints usable than this, all of them are used; 0% is never.",
+        "With fewer of the endpoints usable than this, all of them are used, and a retry goes to any where the usable ones failed; 0% is never.",
     ),
     Key::new(
         "outlier",

@@ -351,7 +351,7 @@ impl World {
     fn again(&mut self, id: u64) {
         self.outcomes.retries += 1;
         let (_, place, _) = self.requests[&id].next.expect("it failed");
-        self.attempt(id, if place == Where::Any { Reach::All } else { Reach::Untried });
+        self.attempt(id, place.reach().expect("here every connection is a new one"));
     }
 
     fn lose(&mut self, id: u64, why: &str) {
