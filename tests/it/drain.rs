@@ -4,20 +4,12 @@ use std::net::TcpStream;
 
 use rustix::process::Signal;
 
-use crate::support::{Edge, Gate, Origin, Proxy, block_on, eventually, h2_ask, h2_connect, ok};
+use crate::support::{Edge, Gate, Origin, Proxy, block_on, eventually, h2_ask, h2_connect};
 
 /// An origin whose answers wait at a gate.
 fn gated() -> (Gate, Origin) {
     let gate = Gate::new();
-    let origin = Origin::scripted({
-        let gate = gate.clone();
-        move |visit| {
-            if visit.request.first_line().contains("/slow") {
-                gate.wait();
-            }
-            visit.send(ok("done"));
-        }
-    });
+    let origin = Origin::gated_where_slow(&gate, "done");
     (gate, origin)
 }
 

@@ -122,15 +122,7 @@ fn one_that_cannot_start_changes_nothing() {
 #[test]
 fn what_runs_is_finished_by_the_old_one() {
     let gate = Gate::new();
-    let origin = Origin::scripted({
-        let gate = gate.clone();
-        move |visit| {
-            if visit.request.first_line().contains("/slow") {
-                gate.wait();
-            }
-            visit.send(ok("hello"));
-        }
-    });
+    let origin = Origin::gated_where_slow(&gate, "hello");
     let lineage = Lineage::start(&Edge::to(origin.address), "workers = 1");
     let mut slow = lineage.proxy.connect("web");
     slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -71,6 +71,17 @@ impl Origin {
         })
     }
 
+    /// Answers at once; what asks for `/slow`, once the gate is open.
+    pub fn gated_where_slow(gate: &Gate, text: &str) -> Self {
+        let (gate, response) = (gate.clone(), ok(text));
+        Self::scripted(move |visit| {
+            if visit.request.first_line().contains("/slow") {
+                gate.wait();
+            }
+            visit.send(&response);
+        })
+    }
+
     /// Runs the script for every request.
     pub fn scripted(script: impl Fn(&mut Visit<'_>) + Send + Sync + 'static) -> Self {
         Self::begin(TcpListener::bind("127.0.0.1:0").unwrap(), script, false)
