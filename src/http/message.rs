@@ -33,7 +33,8 @@ pub struct Text(ByteString);
 impl Text {
     /// These bytes, if each is visible ASCII (0x21 to 0x7E).
     pub fn visible(bytes: Bytes) -> Option<Self> {
-        let visible = bytes.iter().all(|byte| (0x21..=0x7e).contains(byte));
+        // To the end in any case, so that many octets are looked at together.
+        let visible = bytes.iter().fold(true, |visible, byte| visible & (0x21..=0x7e).contains(byte));
         visible.then(|| ByteString::try_from(bytes).ok()).flatten().map(Self)
     }
 

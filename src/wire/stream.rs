@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
 use rustls::{ConnectionCommon, SideData};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::{client, server};
 
@@ -78,6 +78,21 @@ impl Stream {
                 let mut cx = Context::from_waker(std::task::Waker::noop());
                 Pin::new(self).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
             }
+        }
+    }
+
+    /// Whether something may have come since a read was pending: bytes, or an end. Where nothing has, the waker of that read is in place.
+    pub fn has_news(&self) -> bool {
+        let plain = match &self.kind {
+            _ if !self.front.is_empty() => return true,
+            Kind::Plain(plain) => plain,
+            Kind::Accepted(tls) => tls.get_ref().0,
+            Kind::Connected(tls) => tls.get_ref().0,
+        };
+        // Asks the runtime alone; one that is ready stays so.
+        match plain {
+            Plain::Tcp(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_ok(),
+            Plain::Unix(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_ok(),
         }
     }
 

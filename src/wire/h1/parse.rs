@@ -6,12 +6,15 @@
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use http::header::{HOST, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Version};
 
+use super::names::{self, Role};
+use super::seek::seek;
 use crate::http::{Headers, Text};
 
 pub use super::refused::HeadError;
+pub use super::scan::HeadScan;
 
 /// How much of a head is taken. All in octets, but for `fields`.
 #[derive(Clone, Copy, Debug)]
@@ -64,9 +67,9 @@ pub struct RequestHead {
     pub target: Text,
     /// 1.0 or 1.1.
     pub version: Version,
-    /// All fields as they came.
+    /// All other fields as they came.
     pub headers: Headers,
-    /// The value of the last `Host`, as a slice of the head.
+    /// The value of `Host`, where that is there once and is visible ASCII; otherwise it is among the other fields.
     pub host: Option<Text>,
     /// How the body is framed.
     pub framing: Framing,
@@ -98,73 +101,40 @@ pub struct Wishes {
     pub upgrade: Option<Text>,
 }
 
-/// Looks for the end of a head; remembers how far it looked, so that a head that drips in is looked at once.
-#[derive(Debug, Default)]
-pub struct HeadScan {
-    looked: usize,
-    line: usize,
-}
-
-impl HeadScan {
-    /// Where the head ends (behind the empty line), if it is all there.
-    ///
-    /// # Errors
-    /// A line that ends in LF alone, or more than `limits` allow without an end.
-    pub fn find(&mut self, buffer: &[u8], limits: &HeadLimits) -> Result<Option<usize>, HeadError> {
-        while let Some(at) = memchr::memchr(b'\n', &buffer[self.looked..]) {
-            let end = self.looked + at;
-            if end == 0 || buffer[end - 1] != b'\r' {
-                return Err(HeadError::LineEnd);
-            }
-            let empty = end - 1 == self.line;
-            self.looked = end + 1;
-            if end + 1 > limits.head {
-                return Err(over(buffer, limits));
-            }
-            if empty {
-                return Ok(Some(end + 1));
-            }
-            self.line = end + 1;
-        }
-        self.looked = buffer.len();
-        if buffer.len() >= limits.head { Err(over(buffer, limits)) } else { Ok(None) }
-    }
-}
-
-/// A head over the limit: is it the target, or the fields?
-fn over(buffer: &[u8], limits: &HeadLimits) -> HeadError {
-    let line = memchr::memchr(b'\n', buffer).unwrap_or(buffer.len());
-    if line > limits.target { HeadError::TargetTooLong } else { HeadError::TooLarge }
-}
-
 /// Reads a request's head; `head` is all of it with the empty line.
 ///
 /// # Errors
 /// [`HeadError`] where it is not one that RFC 9112 allows, or over a limit.
 pub fn request(head: BytesMut, limits: &HeadLimits) -> Result<RequestHead, HeadError> {
     let head = head.freeze();
-    let line_end = memchr::memchr(b'\r', &head).ok_or(HeadError::LineEnd)?;
-    let line = &head[..line_end];
-    let method_end = memchr::memchr(b' ', line).ok_or(HeadError::StartLine)?;
-    let method = Method::from_bytes(&line[..method_end]).map_err(|_| HeadError::Method)?;
-    let target_end = memchr::memrchr(b' ', line).filter(|end| *end > method_end).ok_or(HeadError::StartLine)?;
-    let version = match &line[target_end + 1..] {
-        b"HTTP/1.1" => Version::HTTP_11,
-        b"HTTP/1.0" => Version::HTTP_10,
-        rest if rest.starts_with(b"HTTP/") => return Err(HeadError::Version),
-        _ => return Err(HeadError::StartLine),
-    };
-    if target_end - method_end - 1 > limits.target {
+    let line_end = seek(&head, b'\r').ok_or(HeadError::LineEnd)?;
+    let (front, version) = version(&head[..line_end])?;
+    let method_end = seek(front, b' ').ok_or(HeadError::StartLine)?;
+    let method = Method::from_bytes(&front[..method_end]).map_err(|_| HeadError::Method)?;
+    if front.len() - method_end - 1 > limits.target {
         return Err(HeadError::TargetTooLong);
     }
-    let target = Text::visible(head.slice(method_end + 1..target_end)).ok_or(HeadError::Target)?;
-    let (headers, mut noted) = fields(&head, line_end, limits, TransferCodings::Chunked)?;
+    let target = Text::visible(head.slice(method_end + 1..front.len())).ok_or(HeadError::Target)?;
+    let (headers, mut noted) = fields(&head, line_end, limits, Noted { takes_host: true, ..Noted::default() })?;
     let framing = match noted.framing(version)? {
         Framing::UntilClose => Framing::None,
         framing => framing,
     };
-    let (wishes, host) = (noted.wishes(version), noted.host.and_then(Text::visible));
+    let (wishes, host) = (noted.wishes(version), noted.host);
     Ok(RequestHead { method, target, version, headers, host, framing, wishes })
+}
+
+/// The version at the end of a request line, and what stands before it.
+fn version(line: &[u8]) -> Result<(&[u8], Version), HeadError> {
+    if let Some(front) = line.strip_suffix(b" HTTP/1.1") {
+        return Ok((front, Version::HTTP_11));
+    }
+    let space = memchr::memrchr(b' ', line).ok_or(HeadError::StartLine)?;
+    match line.split_at(space) {
+        (front, b" HTTP/1.0") => Ok((front, Version::HTTP_10)),
+        (_, rest) if rest.starts_with(b" HTTP/") => Err(HeadError::Version),
+        _ => Err(HeadError::StartLine),
+    }
 }
 
 /// Reads a response's head; `head` is all of it with the empty line.
@@ -173,7 +143,7 @@ pub fn request(head: BytesMut, limits: &HeadLimits) -> Result<RequestHead, HeadE
 /// [`HeadError`] where it is not one that RFC 9112 allows, or over a limit.
 pub fn response(head: BytesMut, limits: &HeadLimits, codings: TransferCodings) -> Result<ResponseHead, HeadError> {
     let head = head.freeze();
-    let line_end = memchr::memchr(b'\r', &head).ok_or(HeadError::LineEnd)?;
+    let line_end = seek(&head, b'\r').ok_or(HeadError::LineEnd)?;
     let line = &head[..line_end];
     let version = match line.get(..9) {
         Some(b"HTTP/1.1 ") => Version::HTTP_11,
@@ -183,10 +153,12 @@ pub fn response(head: BytesMut, limits: &HeadLimits, codings: TransferCodings) -
     let code = line.get(9..12).ok_or(HeadError::StartLine)?;
     let status = StatusCode::from_bytes(code).map_err(|_| HeadError::StartLine)?;
     // The reason phrase means nothing; but it is text, and a space stands before it.
-    if line.get(12).is_some_and(|byte| *byte != b' ') || line.iter().any(|byte| *byte < 0x20 && *byte != b'\t') {
+    if line.get(12).is_some_and(|byte| *byte != b' ')
+        || line.iter().fold(false, |control, byte| control | (*byte < 0x20 && *byte != b'\t'))
+    {
         return Err(HeadError::StartLine);
     }
-    let (headers, noted) = fields(&head, line_end, limits, codings)?;
+    let (headers, noted) = fields(&head, line_end, limits, Noted { codings, ..Noted::default() })?;
     let bodiless = status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     // The framing fields of a response without a body are checked all the same.
     let framing = match noted.framing(version)? {
@@ -205,12 +177,13 @@ pub fn trailers(section: BytesMut, limits: &HeadLimits) -> Result<Headers, HeadE
     let section = section.freeze();
     let mut headers = Headers::new();
     let mut at = 0;
-    while let Some(Field { name, value, next, .. }) = field(&section, at, limits)? {
+    while let Some(field) = field(&section, at, limits)? {
         if headers.len() == limits.fields {
             return Err(HeadError::TooLarge);
         }
-        headers.append(name, value);
-        at = next;
+        let value = field.value(&section)?;
+        headers.append(field.name, value);
+        at = field.next;
     }
     Ok(headers)
 }
@@ -227,31 +200,41 @@ struct Noted {
     keep_alive: bool,
     names_upgrade: bool,
     upgrade: Option<Bytes>,
-    host: Option<Bytes>,
+    /// The first `Host` goes there, in requests.
+    takes_host: bool,
+    host: Option<Text>,
     expects_continue: bool,
 }
 
-fn fields(
-    head: &Bytes,
-    line_end: usize,
-    limits: &HeadLimits,
-    codings: TransferCodings,
-) -> Result<(Headers, Noted), HeadError> {
+fn fields(head: &Bytes, line_end: usize, limits: &HeadLimits, mut noted: Noted) -> Result<(Headers, Noted), HeadError> {
     // So many as there are lines of the usual length, and what is added on the way.
     let mut headers = Headers::with_capacity(((head.len() - line_end) / USUAL_LINE).min(limits.fields) + ADDED);
-    let mut noted = Noted { codings, ..Noted::default() };
     let mut at = line_end + 2;
     if head.get(line_end..at) != Some(b"\r\n") {
         return Err(HeadError::LineEnd);
     }
+    let mut left = limits.fields;
     while let Some(field) = field(head, at, limits)? {
-        if headers.len() == limits.fields {
-            return Err(HeadError::TooLarge);
+        left = left.checked_sub(1).ok_or(HeadError::TooLarge)?;
+        at = field.next;
+        if field.role == Role::Host && noted.takes_host {
+            noted.host = Text::visible(head.slice(field.place.clone())).filter(|host| !host.is_empty());
+            noted.takes_host = false;
+            if noted.host.is_some() {
+                continue;
+            }
+        } else if field.role == Role::Host
+            && let Some(first) = noted.host.take()
+        {
+            // There is another: neither is the one that counts, and whoever looks finds both.
+            let first = HeaderValue::from_str(first.as_str()).map_err(|_| HeadError::FieldValue)?;
+            headers.append(HOST, first);
         }
-        noted.note(head, &field)?;
-        let Field { name, value, next, .. } = field;
-        headers.append(name, value);
-        at = next;
+        let value = field.value(head)?;
+        if field.role != Role::Plain {
+            noted.note(head, &field, &value)?;
+        }
+        headers.append(field.name, value);
     }
     Ok((headers, noted))
 }
@@ -259,74 +242,82 @@ fn fields(
 /// A field line.
 struct Field {
     name: HeaderName,
-    value: HeaderValue,
-    /// Where the value stands in the head; the value itself does not give its slice away.
+    role: Role,
+    /// Where the value stands in the head.
     place: Range<usize>,
     /// Where the next line begins.
     next: usize,
 }
 
-/// The field line that begins at `at`, and where the next one does; `None` at the empty line.
-fn field(head: &Bytes, at: usize, limits: &HeadLimits) -> Result<Option<Field>, HeadError> {
-    let rest = &head[at..];
-    if rest.starts_with(b"\r\n") {
-        return Ok(None);
+impl Field {
+    #[inline(always)]
+    fn value(&self, head: &Bytes) -> Result<HeaderValue, HeadError> {
+        HeaderValue::from_maybe_shared(head.slice(self.place.clone())).map_err(|_| {
+            let line_end = head[self.place.clone()].contains(&b'\n');
+            if line_end { HeadError::LineEnd } else { HeadError::FieldValue }
+        })
     }
-    let end = memchr::memchr(b'\r', rest).ok_or(HeadError::LineEnd)?;
-    if rest.get(end + 1) != Some(&b'\n') {
+}
+
+/// The field line that begins at `at`, and where the next one does; `None` at the empty line.
+#[inline(always)]
+fn field(head: &[u8], at: usize, limits: &HeadLimits) -> Result<Option<Field>, HeadError> {
+    let rest = &head[at..];
+    match rest {
+        [b'\r', b'\n', ..] => return Ok(None),
+        [b' ' | b'\t', ..] => return Err(HeadError::Fold),
+        _ => {}
+    }
+    // Where it is that of a later line, there is an end of a line in the name.
+    let colon = seek(rest, b':').ok_or(HeadError::FieldName)?;
+    let (name, role) = names::read(&rest[..colon]).ok_or(HeadError::FieldName)?;
+    let value = &rest[colon + 1..];
+    let end = seek(value, b'\r').ok_or(HeadError::LineEnd)?;
+    if value.get(end + 1) != Some(&b'\n') {
         return Err(HeadError::LineEnd);
     }
-    if end > limits.field {
+    if colon + 1 + end > limits.field {
         return Err(HeadError::TooLarge);
     }
-    let line = &rest[..end];
-    if matches!(line.first(), Some(b' ' | b'\t')) {
-        return Err(HeadError::Fold);
-    }
-    let colon = memchr::memchr(b':', line).ok_or(HeadError::FieldName)?;
-    let name = HeaderName::from_bytes(&line[..colon]).map_err(|_| HeadError::FieldName)?;
     let blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
-    let value = &line[colon + 1..];
-    let skip = value.iter().position(|byte| !blank(byte)).unwrap_or(value.len());
+    let value = &value[..end];
+    let skip = value.iter().position(|byte| !blank(byte)).unwrap_or(end);
     let keep = value.iter().rposition(|byte| !blank(byte)).map_or(skip, |last| last + 1);
     let start = at + colon + 1;
-    let place = start + skip..start + keep;
-    let value = HeaderValue::from_maybe_shared(head.slice(place.clone())).map_err(|_| HeadError::FieldValue)?;
-    Ok(Some(Field { name, value, place, next: at + end + 2 }))
+    Ok(Some(Field { name, role, place: start + skip..start + keep, next: start + end + 2 }))
 }
 
 impl Noted {
-    fn note(&mut self, head: &Bytes, field: &Field) -> Result<(), HeadError> {
-        let Field { name, value, place, .. } = field;
-        if *name == CONTENT_LENGTH {
-            let length = digits(value.as_bytes()).ok_or(HeadError::ContentLength)?;
-            if self.length.replace(length).is_some() {
-                return Err(HeadError::ContentLength);
+    fn note(&mut self, head: &Bytes, field: &Field, value: &HeaderValue) -> Result<(), HeadError> {
+        match field.role {
+            Role::Plain | Role::Host => {}
+            Role::ContentLength => {
+                let length = digits(value.as_bytes()).ok_or(HeadError::ContentLength)?;
+                if self.length.replace(length).is_some() {
+                    return Err(HeadError::ContentLength);
+                }
             }
-        } else if *name == TRANSFER_ENCODING {
-            if self.chunked || self.coded {
-                return Err(HeadError::TransferEncoding);
+            Role::TransferEncoding => self.note_coding(value.as_bytes())?,
+            Role::Connection => {
+                for token in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                    self.close |= token.eq_ignore_ascii_case(b"close");
+                    self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
+                    self.names_upgrade |= token.eq_ignore_ascii_case(b"upgrade");
+                }
             }
-            self.chunked = value.as_bytes().eq_ignore_ascii_case(b"chunked");
-            self.coded =
-                !self.chunked && self.codings == TransferCodings::Unknown && is_unknown_coding(value.as_bytes());
-            if !self.chunked && !self.coded {
-                return Err(HeadError::TransferEncoding);
-            }
-        } else if *name == CONNECTION {
-            for token in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-                self.close |= token.eq_ignore_ascii_case(b"close");
-                self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
-                self.names_upgrade |= token.eq_ignore_ascii_case(b"upgrade");
-            }
-        } else if *name == UPGRADE {
-            self.upgrade = Some(head.slice(place.clone()));
-        } else if *name == HOST {
-            self.host = Some(head.slice(place.clone()));
-        } else if *name == EXPECT {
-            self.expects_continue |= value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+            Role::Upgrade => self.upgrade = Some(head.slice(field.place.clone())),
+            Role::Expect => self.expects_continue |= value.as_bytes().eq_ignore_ascii_case(b"100-continue"),
         }
         Ok(())
+    }
+
+    fn note_coding(&mut self, coding: &[u8]) -> Result<(), HeadError> {
+        if self.chunked || self.coded {
+            return Err(HeadError::TransferEncoding);
+        }
+        self.chunked = coding.eq_ignore_ascii_case(b"chunked");
+        self.coded = !self.chunked && self.codings == TransferCodings::Unknown && is_unknown_coding(coding);
+        if self.chunked || self.coded { Ok(()) } else { Err(HeadError::TransferEncoding) }
     }
 
     fn framing(&self, version: Version) -> Result<Framing, HeadError> {

@@ -14,7 +14,8 @@ fn requests_that_are_taken() {
     let head = read("GET /a?b HTTP/1.1\r\nHost: x\r\nX-A:  two words \t\r\nEmpty:\r\n\r\n").expect("taken");
     assert_eq!((head.method, head.target.as_str(), head.version), (Method::GET, "/a?b", Version::HTTP_11));
     let seen: Vec<_> = head.headers.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
-    assert_eq!(seen, [("host", &b"x"[..]), ("x-a", b"two words"), ("empty", b"")]);
+    assert_eq!(seen, [("x-a", &b"two words"[..]), ("empty", b"")]);
+    assert_eq!(head.host.expect("told").as_str(), "x");
     assert_eq!(head.framing, Framing::None);
     assert!(head.wishes.keep_alive);
 
@@ -42,6 +43,7 @@ fn requests_that_are_refused() {
         ("GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", LineEnd),
         ("GET / HTTP/1.1\r\nA : b\r\n\r\n", FieldName),
         ("GET / HTTP/1.1\r\nA\r\n\r\n", FieldName),
+        ("GET / HTTP/1.1\r\nA\r\nB: c\r\n\r\n", FieldName),
         ("GET / HTTP/1.1\r\n: b\r\n\r\n", FieldName),
         ("GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", Fold),
         ("GET / HTTP/1.1\r\n A: b\r\n\r\n", Fold),
@@ -61,6 +63,30 @@ fn requests_that_are_refused() {
     for (text, error) in cases {
         assert_eq!(read(text).map(|head| head.target).expect_err(text), error, "{text:?}");
     }
+}
+
+#[test]
+fn one_host_stands_apart() {
+    let hosts = |fields: &str| {
+        let head = read(&format!("GET / HTTP/1.1\r\n{fields}\r\n")).expect("taken");
+        let among: Vec<_> = head.headers.all(&HOST).map(|host| host.as_bytes().to_vec()).collect();
+        (head.host.map(|host| host.as_str().to_owned()), among.join(&b'|').escape_ascii().to_string())
+    };
+    let apart = |host: &str, among: &str| (Some(host.to_owned()).filter(|host| !host.is_empty()), among.to_owned());
+    for (fields, expected) in [
+        ("HOST: a\r\n", apart("a", "")),
+        ("", apart("", "")),
+        // Who is to refuse them finds them all.
+        ("Host: a\r\nHost: a\r\n", apart("", "a|a")),
+        ("Host: a\r\nHost: b\r\nhost: c\r\n", apart("", "a|b|c")),
+        ("Host:\r\nHost: a\r\n", apart("", "|a")),
+        ("Host: a\r\nHost: b c\r\n", apart("", "a|b c")),
+        ("Host: a b\r\n", apart("", "a b")),
+    ] {
+        assert_eq!(hosts(fields), expected, "{fields:?}");
+    }
+    let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "A: b\r\n".repeat(8));
+    assert_eq!(read(&many).expect_err("nine fields"), HeadError::TooLarge);
 }
 
 #[test]
@@ -89,6 +115,17 @@ fn a_head_that_drips_in_is_found_at_its_end() {
 }
 
 #[test]
+fn an_end_is_never_taken_from_what_follows() {
+    // An empty section of trailers, and a request behind it.
+    assert_eq!(HeadScan::default().find(b"\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", &LIMITS), Ok(Some(2)));
+    // Some take a bare LF for the end of a line, and would see a whole head in front of what we find.
+    for text in ["GET / HTTP/1.1\r\nA: b\n\r\nGET /b HTTP/1.1\r\nC: d\r\n\r\n", "GET / HTTP/1.1\n\r\nA: b\r\n\r\n"] {
+        assert!(read(text).is_err(), "{text:?}");
+    }
+    assert!(trailers(BytesMut::from("A: b\nC: d\r\n\r\n"), &LIMITS).is_err());
+}
+
+#[test]
 fn wishes_of_the_connection() {
     let wishes =
         |version: &str, fields: &str| read(&format!("GET / HTTP/{version}\r\n{fields}\r\n")).expect("ok").wishes;
@@ -111,6 +148,8 @@ fn responses() {
     assert_eq!(read("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"), Ok((200, Framing::Length(3))));
     assert_eq!(read("HTTP/1.1 200\r\n\r\n"), Ok((200, Framing::UntilClose)));
     assert_eq!(read("HTTP/1.0 200 \r\n\r\n"), Ok((200, Framing::UntilClose)));
+    let named = response(BytesMut::from("HTTP/1.1 200 OK\r\nHost: a\r\n\r\n"), &LIMITS, TransferCodings::Chunked);
+    assert!(named.expect("taken").headers.contains(&HOST), "a field like any other");
     assert_eq!(read("HTTP/1.1 304 N\r\nContent-Length: 3\r\n\r\n"), Ok((304, Framing::None)));
     assert_eq!(read("HTTP/1.1 103 Early\r\n\r\n"), Ok((103, Framing::None)));
     assert_eq!(read("HTTP/1.1 2000 OK\r\n\r\n"), Err(HeadError::StartLine));

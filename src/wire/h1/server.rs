@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, HOST};
-use http::{Method, Version};
+use http::{HeaderValue, Method, Version};
 
 use self::inbound::{Inbound, RequestBody};
 use super::framing::Decoder;
@@ -160,7 +160,10 @@ impl<E: Exchanges> Connection<'_, E> {
                     due = deadline(self.task.timer().now(), self.settings.head_timeout);
                 }
                 let Some(io) = &mut inbound.io else { return Poll::Ready(Next::Closed) };
-                match poll_fill(io, &mut inbound.read, 0, cx) {
+                // The exchange asked already, and its waker is the same: without news there is nothing to ask for.
+                let awaited = std::mem::take(&mut inbound.awaited) && !io.has_news();
+                let filled = if awaited { Poll::Pending } else { poll_fill(io, &mut inbound.read, 0, cx) };
+                match filled {
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Next::Closed),
                     Poll::Ready(Ok(_)) => {}
                     Poll::Pending => {
@@ -206,19 +209,25 @@ impl<E: Exchanges> Connection<'_, E> {
     /// From a head to a request whose body reads from this connection.
     fn request(&self, head: RequestHead) -> Result<(Request, Asked), HeadError> {
         let RequestHead { method, target, version, headers, host, framing, wishes } = head;
+        let mut headers = headers;
         let (scheme, named, target) = origin_form(&method, target, self.settings.scheme)?;
-        if !named.is_empty() && version == Version::HTTP_11 && !headers.contains(&HOST) {
-            // The target names it, but some servers look at `Host` alone (RFC 9112 §3.2).
-            return Err(HeadError::HostMissing);
-        }
-        // The target's authority counts; that `Host` agrees is checked later.
-        let authority = if named.is_empty() { host.unwrap_or_default() } else { named };
+        let authority = if named.is_empty() {
+            host.unwrap_or_default()
+        } else {
+            // The target's authority counts; that `Host` agrees is checked later.
+            let host = host.and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+            host.into_iter().for_each(|host| headers.append(HOST, host));
+            if version == Version::HTTP_11 && !headers.contains(&HOST) {
+                // Some servers look at `Host` alone (RFC 9112 §3.2).
+                return Err(HeadError::HostMissing);
+            }
+            named
+        };
         let switching = wishes.upgrade.is_some() && framing == Framing::None;
         let upgrade = wishes.upgrade.filter(|_| switching).map(Upgrade::Http1);
         let asked = Asked { head: method == Method::HEAD, version, keep_alive: wishes.keep_alive, switching };
         let expects_continue = wishes.expects_continue && framing != Framing::None;
         let body = self.body(framing, switching);
-        let mut headers = headers;
         if framing == Framing::Chunked {
             headers.remove(&CONTENT_LENGTH);
         }

@@ -32,6 +32,8 @@ pub(super) struct Inbound {
     pub(super) task: Task,
     /// Framing is lost: nothing that follows can be read.
     pub(super) broken: bool,
+    /// The task of the connection was told to wait for what comes.
+    pub(super) awaited: bool,
     /// The client asked for a switch of protocol that has not been granted yet.
     switching: bool,
     patience: Patience,
@@ -46,6 +48,7 @@ impl Inbound {
             decoder: Decoder::Done,
             task,
             broken: false,
+            awaited: false,
             switching: false,
             patience,
             pace: Pace::new(patience),
@@ -88,7 +91,9 @@ impl Inbound {
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.decoder.is_done() && self.read.len() < READ_AHEAD {
             let Some(io) = &mut self.io else { return Poll::Ready(()) };
-            if let Ok(0) | Err(_) = ready!(poll_fill(io, &mut self.read, 0, cx)) {
+            let filled = poll_fill(io, &mut self.read, 0, cx);
+            self.awaited = filled.is_pending();
+            if let Ok(0) | Err(_) = ready!(filled) {
                 return Poll::Ready(());
             }
         }
@@ -124,6 +129,8 @@ impl Inbound {
             Length::Known(left) => left.saturating_add(1).min(BODY_READ) as usize,
             Length::Unknown => 0,
         };
+        // Whoever reads the body may be another task.
+        self.awaited = false;
         let Some(io) = &mut self.io else { return Poll::Ready(Err(BodyError::Incomplete)) };
         match poll_fill(io, &mut self.read, want, cx) {
             Poll::Ready(Ok(0)) if self.decoder.ends_by_close() => {
