@@ -63,6 +63,9 @@ pub(super) struct Parts {
     pub(super) spans: Spans,
 }
 
+/// Events of sockets that are taken at once.
+const EVENTS: usize = 64;
+
 /// Starts a worker thread.
 ///
 /// # Errors
@@ -83,6 +86,8 @@ fn run(parts: Parts, orders: UnboundedReceiver<Order>) -> usize {
         .enable_all()
         // Sockets are looked at after so many polls of tasks; a busy proxy has both all the time.
         .event_interval(61)
+        // About as many at once: what the system has just looked at is still near when its task runs.
+        .max_io_events_per_tick(EVENTS)
         .build_local(tokio::runtime::LocalOptions::default())
         .expect("a runtime needs an epoll descriptor, and the process has just begun");
     metrics.watch(runtime.handle().metrics());
@@ -238,8 +243,10 @@ fn begin(worker: &Rc<Worker>, id: ListenerId, accepted: Accepted, gate: &Arc<Gat
         return worker.observer.metrics().connection_refused(id, Refused::Overloaded);
     }
     let (worker, listener, clients, watch) = (worker.clone(), listener.clone(), gate.clients.clone(), drain.watch());
+    // In a box: the runtime moves what it is given several times before it first runs.
+    let serving = Box::pin(connection::serve(worker, (listener, clients), accepted, watch));
     tokio::task::spawn_local(async move {
-        connection::serve(worker, (listener, clients), accepted, watch).await;
+        serving.await;
         drop(place);
     });
 }

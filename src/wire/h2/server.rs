@@ -302,9 +302,10 @@ impl<E: Exchanges + 'static> Serving<'_, E> {
         self.idle_since = None;
         let running = Running::begin(&self.streams);
         let (exchanges, settings) = (self.exchanges.clone(), self.settings.clone());
-        tokio::task::spawn_local(async move {
+        // In a box: the runtime moves what it is given several times before it first runs.
+        tokio::task::spawn_local(Box::pin(async move {
             stream::serve(request, respond, &*exchanges, &settings, &running).await;
             drop(running);
-        });
+        }));
     }
 }

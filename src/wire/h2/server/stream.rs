@@ -34,7 +34,7 @@ pub(super) async fn serve<E: Exchanges>(
         return;
     };
     let head = request.method == Method::HEAD;
-    // In a box: it is large, and a task moves on its way to its place. While the response goes out nothing is kept of it.
+    // In a box: while the response goes out nothing is kept of it.
     let mut answer = Box::pin(exchanges.answer(request, task.clone()));
     let answered = poll_fn(|cx| {
         if running.is_over() {
