@@ -26,17 +26,46 @@ pub fn clean(authority: Text) -> Option<Text> {
 /// Whether it is what nearly every authority is, in one pass: a name or an IPv4 address in lower case, perhaps with a port. What is not may be
 /// one all the same.
 fn is_plain(text: &[u8]) -> bool {
-    let mut label_before = false;
+    let mut state = State::LabelBegins;
     for (at, byte) in text.iter().enumerate() {
-        match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'-' => label_before = true,
-            b'.' if label_before => label_before = false,
-            b':' if label_before => return is_plain_port(&text[at + 1..]),
+        state = match (CLASSES[usize::from(*byte)], state) {
+            (Class::Label, _) => State::Label,
+            (Class::Dot, State::Label) => State::LabelBegins,
+            (Class::Colon, State::Label) => return is_plain_port(&text[at + 1..]),
             _ => return false,
-        }
+        };
     }
-    label_before
+    state == State::Label
 }
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    LabelBegins,
+    Label,
+}
+
+/// What an octet is in a plain authority.
+#[derive(Clone, Copy)]
+enum Class {
+    Other,
+    Label,
+    Dot,
+    Colon,
+}
+
+const CLASSES: [Class; 256] = {
+    let (mut classes, mut octet) = ([Class::Other; 256], 0);
+    while octet < 256 {
+        classes[octet] = match octet as u8 {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' => Class::Label,
+            b'.' => Class::Dot,
+            b':' => Class::Colon,
+            _ => Class::Other,
+        };
+        octet += 1;
+    }
+    classes
+};
 
 /// One to five digits that are not above 65535, the first of them not 0.
 fn is_plain_port(digits: &[u8]) -> bool {

@@ -84,7 +84,7 @@ impl PerConnection {
     /// For a connection from that peer (after the PROXY protocol; none on a unix socket) to a listener of that scheme.
     pub fn new(peer: Option<IpAddr>, scheme: Scheme, trusted: &Trusted) -> Self {
         let peer = peer.map(|address| address.to_canonical());
-        let peer_text = peer.and_then(|address| value(address.to_string()));
+        let peer_text = peer.and_then(|address| value(address_text(address)));
         Self { peer, trusted: trusted.trusts(peer), scheme, peer_text, memo: RefCell::new(None) }
     }
 
@@ -193,7 +193,7 @@ impl PerConnection {
     fn remember(&self, client: &Client, version: Version) -> Memo {
         // A copy: the authority may be a slice of a read buffer, which must not live as long as the connection.
         let bytes = Bytes::copy_from_slice(client.authority.as_bytes());
-        let mut forwarded = String::with_capacity(64);
+        let mut forwarded = String::with_capacity(128);
         self.write_element(&mut forwarded, client);
         let mut fields = Headers::with_capacity(5);
         if let Some(peer) = &self.peer_text {
@@ -232,20 +232,33 @@ impl PerConnection {
 
     /// `for=…;host=…;proto=…` of the peer.
     fn write_element(&self, out: &mut String, client: &Client) {
-        match self.peer {
-            Some(IpAddr::V6(peer)) => out.push_str(&format!("for=\"[{peer}]\"")),
-            Some(IpAddr::V4(peer)) => out.push_str(&format!("for={peer}")),
-            None => out.push_str("for=unknown"),
-        }
+        let peer = self.peer_text.as_ref().and_then(|peer| peer.to_str().ok()).unwrap_or("unknown");
+        let quote = if self.peer.is_some_and(|peer| peer.is_ipv6()) { ["\"[", "]\""] } else { ["", ""] };
         let host = client.authority.as_str();
+        for part in ["for=", quote[0], peer, quote[1]] {
+            out.push_str(part);
+        }
         if !host.is_empty() {
             // A clean authority has nothing that would need an escape between the quotes.
             let quote = if host.bytes().all(trust::is_token) { "" } else { "\"" };
-            out.push_str(&format!(";host={quote}{host}{quote}"));
+            for part in [";host=", quote, host, quote] {
+                out.push_str(part);
+            }
         }
         out.push_str(";proto=");
         out.push_str(client.scheme.as_str());
     }
+}
+
+/// An address as text; of the kind that most are without the formatting of the standard library, as this is done for each connection.
+fn address_text(address: IpAddr) -> String {
+    let IpAddr::V4(address) = address else { return address.to_string() };
+    let mut text = String::with_capacity(15);
+    for (at, octet) in address.octets().into_iter().enumerate() {
+        text.push_str(if at == 0 { "" } else { "." });
+        text.push_str(itoa::Buffer::new().format(octet));
+    }
+    text
 }
 
 /// `for=` of a node that somebody else named: an address, or `unknown` for what is none.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -26,28 +26,34 @@ pub struct SharedFields {
     lines: Bytes,
 }
 
+/// Octets of a line beside name and value: the colon, a blank, and the end of the line.
+const AROUND: usize = 4;
+
 impl SharedFields {
     /// A copy of these fields.
     pub fn copy(headers: &Headers) -> Arc<Self> {
-        let lengths = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
-        let mut lines = BytesMut::with_capacity(lengths.sum());
-        let mut places = Vec::with_capacity(headers.len());
-        let apart = |(name, _): &(&HeaderName, &HeaderValue)| **name == CONTENT_LENGTH;
-        for (name, value) in headers.iter().filter(|field| !apart(field)) {
-            lines.put_slice(name.as_str().as_bytes());
-            lines.put_slice(b": ");
-            let start = lines.len();
-            lines.put_slice(value.as_bytes());
-            places.push((name.clone(), start..lines.len()));
-            lines.put_slice(b"\r\n");
+        let apart = |name: &HeaderName| *name == CONTENT_LENGTH;
+        let length = headers.iter().fold(0, |sum, (name, value)| sum + name.as_str().len() + value.len() + AROUND);
+        let mut lines = BytesMut::with_capacity(length);
+        for (name, value) in headers.iter().filter(|(name, _)| !apart(name)) {
+            lines.extend_from_slice(name.as_str().as_bytes());
+            lines.extend_from_slice(b": ");
+            lines.extend_from_slice(value.as_bytes());
+            lines.extend_from_slice(b"\r\n");
         }
-        let lines = lines.freeze();
-        // A value was checked when it was made, and its copy is the same.
-        let value = |place| HeaderValue::from_maybe_shared(lines.slice(place)).ok();
-        let copied = places.into_iter().filter_map(|(name, place)| Some((name, value(place)?)));
+        let (lines, mut at) = (lines.freeze(), 0);
+        let mut fields = Vec::with_capacity(headers.len());
+        for (name, value) in headers.iter().filter(|(name, _)| !apart(name)) {
+            let start = at + name.as_str().len() + 2;
+            at = start + value.len() + 2;
+            // A value was checked when it was made, and its copy is the same.
+            let copied = HeaderValue::from_maybe_shared(lines.slice(start..at - 2));
+            fields.extend(copied.ok().map(|value| (name.clone(), value)));
+        }
         let own = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
-        let lengths = headers.iter().filter(apart).filter_map(|(name, value)| Some((name.clone(), own(value)?)));
-        Arc::new(Self { fields: copied.chain(lengths).collect(), lines })
+        let lengths = headers.iter().filter(|(name, _)| apart(name));
+        fields.extend(lengths.filter_map(|(name, value)| Some((name.clone(), own(value)?))));
+        Arc::new(Self { fields: fields.into(), lines })
     }
 
     /// Name and value of each field.

@@ -1,13 +1,16 @@
 //! `X-Request-Id`: 128 bits in 32 hexadecimal digits, unique but no secret.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, RandomState};
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use http::HeaderValue;
 
 /// Longest identifier that is kept from another proxy.
 const MAX_KEPT: usize = 128;
+
+/// Octets of memory that identifiers are cut from; it is free when the last of them is.
+const SHEET: usize = 4 * 1024;
 
 /// The two digits of each octet.
 const PAIRS: [[u8; 2]; 256] = {
@@ -24,6 +27,7 @@ const PAIRS: [[u8; 2]; 256] = {
 #[derive(Debug)]
 pub struct RequestIds {
     state: Cell<(u64, u64)>,
+    sheet: RefCell<BytesMut>,
 }
 
 impl RequestIds {
@@ -35,7 +39,7 @@ impl RequestIds {
     /// With that seed: the same identifiers in the same order.
     pub fn seeded(high: u64, low: u64) -> Self {
         // All zeros is the one state that the generator never leaves.
-        Self { state: Cell::new((high, low | 1)) }
+        Self { state: Cell::new((high, low | 1)), sheet: RefCell::default() }
     }
 
     /// The next identifier.
@@ -47,7 +51,12 @@ impl RequestIds {
                 *pair = PAIRS[usize::from(octet)];
             }
         }
-        HeaderValue::from_maybe_shared(Bytes::copy_from_slice(&digits)).expect("hexadecimal digits are visible")
+        let mut sheet = self.sheet.borrow_mut();
+        if sheet.capacity() < digits.len() {
+            *sheet = BytesMut::with_capacity(SHEET);
+        }
+        sheet.extend_from_slice(&digits);
+        HeaderValue::from_maybe_shared(sheet.split().freeze()).expect("hexadecimal digits are visible")
     }
 
     /// xoroshiro128++ of Blackman and Vigna: a few instructions, and a period that no process reaches.
