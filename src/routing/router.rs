@@ -74,9 +74,12 @@ impl Router {
     }
 
     fn find_normal(&self, lookup: &Lookup<'_>) -> Option<RouteIndex> {
+        let search = |table: &u32| self.tables[*table as usize].find(lookup);
+        if self.exact.is_empty() && self.wildcard.is_empty() {
+            return self.any.as_ref().and_then(search);
+        }
         let mut room = HostBuffer::new();
         let host = room.normal(lookup.host);
-        let search = |table: &u32| self.tables[*table as usize].find(lookup);
         if let Some(route) = self.exact.get(host).and_then(search) {
             return Some(route);
         }

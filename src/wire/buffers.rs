@@ -30,7 +30,8 @@ thread_local! {
 pub fn give_back(buffer: &mut BytesMut) {
     let mut buffer = std::mem::take(buffer);
     buffer.clear();
-    if buffer.capacity() > KEPT_SIZE {
+    // One that has no room would be taken in the place of one that has.
+    if !(1..=KEPT_SIZE).contains(&buffer.capacity()) {
         return;
     }
     STORE.with_borrow_mut(|store| {

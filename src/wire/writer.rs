@@ -76,7 +76,9 @@ impl Writer {
     pub fn release(&mut self) {
         if self.is_empty() {
             give_back_outgoing(std::mem::take(&mut self.flat));
-            self.pieces = VecDeque::new();
+            if self.pieces.capacity() > 0 {
+                self.pieces = VecDeque::new();
+            }
         }
     }
 

@@ -276,7 +276,11 @@ impl Running<'_> {
                 self.upload_broken = true;
                 Ok(false)
             }
-            Poll::Ready(Ok(())) => Ok(false),
+            Poll::Ready(Ok(())) => {
+                // While the endpoint thinks, another exchange has use for the room.
+                self.connection.writer.release();
+                Ok(false)
+            }
             Poll::Pending => {
                 let writing = !self.connection.writer.is_empty();
                 // One that waits for 100 sends when the endpoint has said so.
