@@ -308,14 +308,19 @@ fn a_response_that_breaks_off_is_not_passed_off_as_whole() {
 
 #[test]
 fn an_upload_that_breaks_off_reaches_no_end() {
-    let origin = Origin::scripted(|visit| {
-        assert_eq!(visit.wire.chunk().unwrap(), b"half");
-        assert!(visit.wire.is_closed(), "the end of a body that has no end");
+    let begun = Gate::new();
+    let origin = Origin::scripted({
+        let begun = begun.clone();
+        move |visit| {
+            assert_eq!(visit.wire.chunk().unwrap(), b"half");
+            begun.open();
+            assert!(visit.wire.is_closed(), "the end of a body that has no end");
+        }
     });
     let proxy = Edge::to(origin.address).start();
     let mut client = proxy.connect("web");
     client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n");
-    eventually("the upload begins", || origin.connections() == 1);
+    begun.wait();
     drop(client);
     eventually("the origin sees it break off", || origin.requests().len() == 1);
 }
