@@ -54,7 +54,7 @@ pub struct PerConnection {
     peer: Option<IpAddr>,
     trusted: bool,
     scheme: Scheme,
-    peer_text: Option<HeaderValue>,
+    peer_text: Option<String>,
     memo: RefCell<Option<Memo>>,
 }
 
@@ -84,7 +84,7 @@ impl PerConnection {
     /// For a connection from that peer (after the PROXY protocol; none on a unix socket) to a listener of that scheme.
     pub fn new(peer: Option<IpAddr>, scheme: Scheme, trusted: &Trusted) -> Self {
         let peer = peer.map(|address| address.to_canonical());
-        let peer_text = peer.and_then(|address| value(address_text(address)));
+        let peer_text = peer.map(address_text);
         Self { peer, trusted: trusted.trusts(peer), scheme, peer_text, memo: RefCell::new(None) }
     }
 
@@ -191,22 +191,18 @@ impl PerConnection {
     }
 
     fn remember(&self, client: &Client, version: Version) -> Memo {
+        let host = client.authority.as_str();
+        let (element, proto, via) = (self.element(client), [client.scheme.as_str()], [via(version)]);
+        let (peer, host_alone) = (self.peer_text.as_deref().map(|peer| [peer]), [host]);
+        let mut told: Vec<(HeaderName, &[&str])> = Vec::with_capacity(5);
+        told.extend(peer.as_ref().map(|peer| (X_FORWARDED_FOR, &peer[..])));
+        if !host.is_empty() {
+            told.push((X_FORWARDED_HOST, &host_alone));
+        }
+        told.extend([(FORWARDED, &element[..]), (X_FORWARDED_PROTO, &proto), (VIA, &via)]);
         // A copy: the authority may be a slice of a read buffer, which must not live as long as the connection.
-        let bytes = Bytes::copy_from_slice(client.authority.as_bytes());
-        let mut forwarded = String::with_capacity(128);
-        self.write_element(&mut forwarded, client);
-        let mut fields = Headers::with_capacity(5);
-        if let Some(peer) = &self.peer_text {
-            fields.append(X_FORWARDED_FOR, peer.clone());
-        }
-        let host = HeaderValue::from_maybe_shared(bytes.clone()).ok().filter(|host| !host.is_empty());
-        if let Some(host) = host {
-            fields.append(X_FORWARDED_HOST, host);
-        }
-        fields.append(FORWARDED, value(forwarded).unwrap_or(HeaderValue::from_static("for=unknown")));
-        append_own(&mut fields, client.scheme, version);
-        let authority = Text::visible(bytes).unwrap_or_default();
-        Memo { authority, scheme: client.scheme, version, fields: SharedFields::copy(&fields) }
+        let authority = Text::visible(Bytes::copy_from_slice(host.as_bytes())).unwrap_or_default();
+        Memo { authority, scheme: client.scheme, version, fields: SharedFields::of(&told) }
     }
 
     fn append_chain(&self, headers: &mut Headers, chain: &[String], client: &Client) {
@@ -215,7 +211,7 @@ impl PerConnection {
             write_node(&mut forwarded, node);
             forwarded.push_str(", ");
         }
-        self.write_element(&mut forwarded, client);
+        forwarded.extend(self.element(client));
         let mut list = chain.join(", ");
         if let Some(peer) = self.peer {
             let comma = if list.is_empty() { "" } else { ", " };
@@ -230,23 +226,15 @@ impl PerConnection {
         }
     }
 
-    /// `for=…;host=…;proto=…` of the peer.
-    fn write_element(&self, out: &mut String, client: &Client) {
-        let peer = self.peer_text.as_ref().and_then(|peer| peer.to_str().ok()).unwrap_or("unknown");
-        let quote = if self.peer.is_some_and(|peer| peer.is_ipv6()) { ["\"[", "]\""] } else { ["", ""] };
+    /// `for=…;host=…;proto=…` of the peer, in parts.
+    fn element<'a>(&'a self, client: &'a Client) -> [&'a str; 10] {
+        let peer = self.peer_text.as_deref().unwrap_or("unknown");
+        let [open, close] = if self.peer.is_some_and(|peer| peer.is_ipv6()) { ["\"[", "]\""] } else { ["", ""] };
         let host = client.authority.as_str();
-        for part in ["for=", quote[0], peer, quote[1]] {
-            out.push_str(part);
-        }
-        if !host.is_empty() {
-            // A clean authority has nothing that would need an escape between the quotes.
-            let quote = if host.bytes().all(trust::is_token) { "" } else { "\"" };
-            for part in [";host=", quote, host, quote] {
-                out.push_str(part);
-            }
-        }
-        out.push_str(";proto=");
-        out.push_str(client.scheme.as_str());
+        let named = if host.is_empty() { "" } else { ";host=" };
+        // A clean authority has nothing that would need an escape between the quotes.
+        let quote = if host.bytes().all(trust::is_token) { "" } else { "\"" };
+        ["for=", open, peer, close, named, quote, host, quote, ";proto=", client.scheme.as_str()]
     }
 }
 
@@ -297,15 +285,15 @@ fn passes(via: &HeaderValue) -> usize {
 /// What this program says of itself and of the way that the client took.
 fn append_own(headers: &mut Headers, scheme: Scheme, version: Version) {
     headers.append(X_FORWARDED_PROTO, HeaderValue::from_static(scheme.as_str()));
-    headers.append(VIA, via(version));
+    headers.append(VIA, HeaderValue::from_static(via(version)));
 }
 
-fn via(version: Version) -> HeaderValue {
-    HeaderValue::from_static(match version {
+fn via(version: Version) -> &'static str {
+    match version {
         Version::HTTP_10 => "1.0 tidegate",
         Version::HTTP_2 => "2.0 tidegate",
         _ => "1.1 tidegate",
-    })
+    }
 }
 
 /// Several fields of one name are one list (RFC 9110 §5.3).

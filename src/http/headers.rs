@@ -29,30 +29,53 @@ pub struct SharedFields {
 /// Octets of a line beside name and value: the colon, a blank, and the end of the line.
 const AROUND: usize = 4;
 
+/// Writes the line of a field.
+fn write(lines: &mut BytesMut, name: &HeaderName, value: &[impl AsRef<[u8]>]) {
+    lines.extend_from_slice(name.as_str().as_bytes());
+    lines.extend_from_slice(b": ");
+    value.iter().for_each(|part| lines.extend_from_slice(part.as_ref()));
+    lines.extend_from_slice(b"\r\n");
+}
+
+/// The fields that were written one after the other, with the length of each value; they share the memory of the lines.
+fn cut<'a>(
+    lines: &Bytes,
+    written: impl Iterator<Item = (&'a HeaderName, usize)>,
+    fields: &mut Vec<(HeaderName, HeaderValue)>,
+) {
+    let mut at = 0;
+    for (name, length) in written {
+        let start = at + name.as_str().len() + 2;
+        at = start + length + 2;
+        let value = HeaderValue::from_maybe_shared(lines.slice(start..start + length));
+        fields.extend(value.ok().map(|value| (name.clone(), value)));
+    }
+}
+
 impl SharedFields {
     /// A copy of these fields.
     pub fn copy(headers: &Headers) -> Arc<Self> {
         let apart = |name: &HeaderName| *name == CONTENT_LENGTH;
-        let length = headers.iter().fold(0, |sum, (name, value)| sum + name.as_str().len() + value.len() + AROUND);
+        let told = || headers.iter().filter(|(name, _)| !apart(name));
+        let length = told().fold(0, |sum, (name, value)| sum + name.as_str().len() + value.len() + AROUND);
         let mut lines = BytesMut::with_capacity(length);
-        for (name, value) in headers.iter().filter(|(name, _)| !apart(name)) {
-            lines.extend_from_slice(name.as_str().as_bytes());
-            lines.extend_from_slice(b": ");
-            lines.extend_from_slice(value.as_bytes());
-            lines.extend_from_slice(b"\r\n");
-        }
-        let (lines, mut at) = (lines.freeze(), 0);
-        let mut fields = Vec::with_capacity(headers.len());
-        for (name, value) in headers.iter().filter(|(name, _)| !apart(name)) {
-            let start = at + name.as_str().len() + 2;
-            at = start + value.len() + 2;
-            // A value was checked when it was made, and its copy is the same.
-            let copied = HeaderValue::from_maybe_shared(lines.slice(start..at - 2));
-            fields.extend(copied.ok().map(|value| (name.clone(), value)));
-        }
+        told().for_each(|(name, value)| write(&mut lines, name, &[value.as_bytes()]));
+        let (lines, mut fields) = (lines.freeze(), Vec::with_capacity(headers.len()));
+        cut(&lines, told().map(|(name, value)| (name, value.len())), &mut fields);
         let own = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
         let lengths = headers.iter().filter(|(name, _)| apart(name));
         fields.extend(lengths.filter_map(|(name, value)| Some((name.clone(), own(value)?))));
+        Arc::new(Self { fields: fields.into(), lines })
+    }
+
+    /// Fields whose values are given in parts. What a value cannot hold is for the caller to keep out of it.
+    pub fn of(told: &[(HeaderName, &[&str])]) -> Arc<Self> {
+        let value = |parts: &[&str]| parts.iter().fold(0, |sum, part| sum + part.len());
+        let length = told.iter().fold(0, |sum, (name, parts)| sum + name.as_str().len() + value(parts) + AROUND);
+        let mut lines = BytesMut::with_capacity(length);
+        told.iter().for_each(|(name, parts)| write(&mut lines, name, parts));
+        let (lines, mut fields) = (lines.freeze(), Vec::with_capacity(told.len()));
+        cut(&lines, told.iter().map(|(name, parts)| (name, value(parts))), &mut fields);
         Arc::new(Self { fields: fields.into(), lines })
     }
 
