@@ -10,7 +10,7 @@ use crate::work::{self, Work};
 /// CPU time per request of Tidegate and its peers, on the same work, in turns.
 #[derive(Parser)]
 pub(crate) struct Args {
-    /// How often every peer does every work; the median counts
+    /// How often every peer does every work; the least CPU time counts, and the median of everything else
     #[arg(long, default_value_t = 5)]
     pub(crate) rounds: usize,
     /// Seconds of one measurement

@@ -32,7 +32,7 @@ impl Report {
         json!({
             "work": series.work.name,
             "peer": series.peer.name(),
-            "cpu_us": series.median(Measured::cpu_us),
+            "cpu_us": series.cpu()[0],
             "compared": series.work.figure.name(),
             "ratio_to_nginx": self.ratio(series),
             "target": series.work.target,

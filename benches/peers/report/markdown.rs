@@ -112,13 +112,13 @@ impl Report {
                 continue;
             }
             let connection = match series.work.figure {
-                Figure::Memory => format!(" ({:.1} KiB a connection)", series.median(|m| Figure::Memory.of(m))),
+                Figure::Memory => format!(" ({:.1} KiB a connection)", series.memory()),
                 Figure::Cpu | Figure::Late => String::new(),
             };
             let _ = writeln!(
                 text,
                 "| `{work}` | {peer} | {:.1} | {:.0} | {:.2} | {:.2} | {:.1}{connection} | {} |",
-                series.median(Measured::cpu_us),
+                series.cpu()[0],
                 series.median(Measured::rate),
                 series.median(|measured| measured.seen.p50 / 1000.0),
                 series.median(|measured| measured.seen.p99 / 1000.0),

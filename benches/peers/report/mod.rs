@@ -90,7 +90,7 @@ impl Report {
         works
     }
 
-    /// The figure of the work beside nginx's in the same round; the median of the rounds.
+    /// The figure of the work beside nginx's.
     fn ratio(&self, series: &Series) -> Option<f64> {
         ratio(series.work.figure, series, self.of(series.work.name, Peer::Nginx)?)
     }
@@ -102,7 +102,13 @@ impl Report {
     }
 }
 
+/// One figure beside the other. What else a machine does adds to CPU time and memory and never takes from them, so the least of the rounds
+/// stands for each; times that clients wait are compared in the same round, and the median of the rounds counts.
 fn ratio(figure: Figure, own: &Series, other: &Series) -> Option<f64> {
+    if figure != Figure::Late {
+        let least = |series: &Series| series.least(|measured| figure.of(measured)).map(|(least, _)| least);
+        return Some(least(own)? / least(other)?);
+    }
     let pairs = own.rounds.iter().zip(&other.rounds);
     median(pairs.filter_map(|(own, other)| Some(figure.of(own.as_ref()?) / figure.of(other.as_ref()?))).collect())
 }
@@ -110,6 +116,23 @@ fn ratio(figure: Figure, own: &Series, other: &Series) -> Option<f64> {
 impl Series {
     fn median(&self, figure: impl Fn(&Measured) -> f64) -> f64 {
         median(self.rounds.iter().flatten().map(figure).collect()).unwrap_or(f64::NAN)
+    }
+
+    /// The least of a figure, and the round that has it.
+    fn least(&self, figure: impl Fn(&Measured) -> f64) -> Option<(f64, &Measured)> {
+        let figures = self.rounds.iter().flatten().map(|measured| (figure(measured), measured));
+        figures.filter(|(figure, _)| figure.is_finite()).min_by(|(one, _), (other, _)| one.total_cmp(other))
+    }
+
+    /// Of the round with the least CPU time: that, and its parts in the program and in the kernel.
+    fn cpu(&self) -> [f64; 3] {
+        let round = self.least(Measured::cpu_us);
+        round.map_or([f64::NAN; 3], |(cpu, round)| [cpu, round.user_us(), round.system_us()])
+    }
+
+    /// KiB that a connection takes.
+    fn memory(&self) -> f64 {
+        self.least(|measured| Figure::Memory.of(measured)).map_or(f64::NAN, |(least, _)| least)
     }
 
     fn measured(&self) -> bool {

@@ -7,7 +7,7 @@ use crate::figure::Figure;
 use crate::run::Measured;
 
 impl Report {
-    /// As a table, medians of the rounds.
+    /// As a table: the least CPU time and memory of the rounds, and medians.
     pub(crate) fn table(&self) -> String {
         let mut text = String::new();
         let mut work = "";
@@ -43,12 +43,13 @@ impl Report {
             return;
         }
         let of = |figure: fn(&Measured) -> f64| series.median(figure);
+        let [cpu, user, system] = series.cpu();
         let _ = write!(
             text,
             "  {name:<10} {:>9.2} {:>9.2} {:>9.2} {:>8.3} {:>9.0} {:>9.0} {:>9.3} {:>9.3} {:>9.1} {:>7}",
-            of(Measured::cpu_us),
-            of(Measured::user_us),
-            of(Measured::system_us),
+            cpu,
+            user,
+            system,
             self.ratio(series).unwrap_or(f64::NAN),
             of(Measured::rate),
             of(Measured::octets),
@@ -58,7 +59,7 @@ impl Report {
             series.failed(),
         );
         if series.work.figure == Figure::Memory {
-            let _ = write!(text, "  {:.2} KiB a connection", series.median(|measured| Figure::Memory.of(measured)));
+            let _ = write!(text, "  {:.2} KiB a connection", series.memory());
         }
         if let Some((other, ratio)) = self.beside_itself(series) {
             let _ = write!(text, "  {ratio:.3} of its {other}");
