@@ -9,8 +9,9 @@ use http::HeaderValue;
 /// Longest identifier that is kept from another proxy.
 const MAX_KEPT: usize = 128;
 
-/// Octets of memory that identifiers are cut from; it is free when the last of them is.
-const SHEET: usize = 4 * 1024;
+/// Octets of memory that identifiers are cut from, sixteen of them. It is free when the last of them is, and one may be that of a socket
+/// that stays open for days.
+const SHEET: usize = 512;
 
 /// The two digits of each octet.
 const PAIRS: [[u8; 2]; 256] = {

@@ -341,3 +341,6 @@ fn origin_form(method: &Method, target: Text, scheme: Scheme) -> Result<(Scheme,
     }
     Ok((scheme, authority, Target::parse(path).ok_or(HeadError::Target)?))
 }
+
+#[cfg(test)]
+mod tests;

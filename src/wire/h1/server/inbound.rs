@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::BytesMut;
+use tokio::task::coop::has_budget_remaining;
 
 use crate::http::{BodyError, BodyStream, Frame, Length};
 use crate::wire::buffers::poll_fill;
@@ -32,7 +33,7 @@ pub(super) struct Inbound {
     pub(super) task: Task,
     /// Framing is lost: nothing that follows can be read.
     pub(super) broken: bool,
-    /// The task of the connection was told to wait for what comes.
+    /// The task of the connection is woken for what comes.
     pub(super) awaited: bool,
     /// The client asked for a switch of protocol that has not been granted yet.
     switching: bool,
@@ -92,7 +93,8 @@ impl Inbound {
         while self.decoder.is_done() && self.read.len() < READ_AHEAD {
             let Some(io) = &mut self.io else { return Poll::Ready(()) };
             let filled = poll_fill(io, &mut self.read, 0, cx);
-            self.awaited = filled.is_pending();
+            // Without a budget the runtime puts off the question, and nobody would wake the task for what comes.
+            self.awaited = filled.is_pending() && has_budget_remaining();
             if let Ok(0) | Err(_) = ready!(filled) {
                 return Poll::Ready(());
             }
