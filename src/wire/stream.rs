@@ -83,16 +83,22 @@ impl Stream {
 
     /// Whether something may have come since a read was pending: bytes, or an end. Where nothing has, the waker of that read is in place.
     pub fn has_news(&self) -> bool {
-        let plain = match &self.kind {
-            _ if !self.front.is_empty() => return true,
+        if !self.front.is_empty() {
+            return true;
+        }
+        // Asks the runtime alone; one that is ready stays so.
+        match self.below() {
+            Plain::Tcp(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_ok(),
+            Plain::Unix(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_ok(),
+        }
+    }
+
+    /// What lies below TLS, or is the stream itself.
+    fn below(&self) -> &Plain {
+        match &self.kind {
             Kind::Plain(plain) => plain,
             Kind::Accepted(tls) => tls.get_ref().0,
             Kind::Connected(tls) => tls.get_ref().0,
-        };
-        // Asks the runtime alone; one that is ready stays so.
-        match plain {
-            Plain::Tcp(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_ok(),
-            Plain::Unix(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_ok(),
         }
     }
 
@@ -294,12 +300,7 @@ impl AsyncWrite for Stream {
 impl Stream {
     /// When this stream is dropped, the other side sees a reset and not an end.
     pub fn reset_on_drop(&self) {
-        let plain = match &self.kind {
-            Kind::Plain(plain) => plain,
-            Kind::Accepted(tls) => tls.get_ref().0,
-            Kind::Connected(tls) => tls.get_ref().0,
-        };
-        if let Plain::Tcp(tcp) = plain {
+        if let Plain::Tcp(tcp) = self.below() {
             // Where it cannot be set, the stream is dead already.
             let _ = socket2::SockRef::from(tcp).set_linger(Some(std::time::Duration::ZERO));
         }
