@@ -111,4 +111,5 @@ fn writing() {
     assert_eq!(found.value, Bare::Token("Tidegate".into()));
     assert_eq!(found.parameters.len(), 5);
     assert_eq!(Writer::token("1 a").value(), "*1_a");
+    assert_eq!(Writer::token("a\u{e9}:/b").value(), "a_:/b");
 }

@@ -1,7 +1,5 @@
 //! Writing (RFC 9651 §4.1), straight into the bytes of a field.
 
-use std::fmt::Write;
-
 use bytes::Bytes;
 use http::HeaderValue;
 
@@ -31,8 +29,8 @@ impl Writer {
     pub fn integer(self, name: &'static str, number: i64) -> Self {
         const LARGEST: i64 = 999_999_999_999_999;
         let mut writer = self.flag(name);
-        // A String takes everything.
-        let _ = write!(writer.0, "={}", number.clamp(-LARGEST, LARGEST));
+        writer.0.push('=');
+        writer.0.push_str(itoa::Buffer::new().format(number.clamp(-LARGEST, LARGEST)));
         writer
     }
 
@@ -70,7 +68,17 @@ impl Writer {
         if !token.starts_with(first) {
             self.0.push('*');
         }
-        let part = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~:/".contains(c);
-        self.0.extend(token.chars().map(|c| if part(c) { c } else { '_' }));
+        // Every response of a cache has one; they are the program's own words but for a few.
+        if token.bytes().all(|octet| is_part(octet.into())) {
+            self.0.push_str(token);
+        } else {
+            self.0.extend(token.chars().map(|c| if is_part(c) { c } else { '_' }));
+        }
     }
+}
+
+/// Whether a token may have it behind its first (§3.3.4): what RFC 9110 §5.6.2 allows, a colon and a slash.
+const fn is_part(c: char) -> bool {
+    c.is_ascii_alphanumeric()
+        || matches!(c, '!' | '#' | '$' | '%' | '&' | '\'' | '*' | '+' | '-' | '.' | '^' | '_' | '`' | '|' | '~' | ':' | '/')
 }
