@@ -1,11 +1,14 @@
 //! What each coding makes of 100 KiB at each level, what that costs, and for how long it holds the thread: `cargo bench --bench compression`.
 //! It prints the tables of `docs/compression.md`. Everything runs as a worker runs it: slices, flushes and encoders that serve again.
+//! With `-- FOLDER` it takes the files there in the place of its samples, and prints the means for one of them.
 
 #[path = "samples.rs"]
 mod samples;
 
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
+use std::{fs, io};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
@@ -68,16 +71,50 @@ fn measure(mut run: impl FnMut() -> (usize, Vec<Duration>)) -> Figures {
 }
 
 /// As a worker does it: in one go where the body is small enough for that, else in slices.
+fn once(kit: &Rc<Kit>, coding: Coding, level: u8, content: &[u8]) -> (usize, Vec<Duration>) {
+    if content.len() <= at_once(coding, level) {
+        let begun = now();
+        let octets = whole(kit, coding, level, content).expect("compresses").len();
+        return (octets, vec![now() - begun]);
+    }
+    let encoder = Encoder::new(kit, coding, level, Some(content.len() as u64)).expect("an encoder");
+    turns(encoder, content, slice(coding, level))
+}
+
 fn plain(kit: &Rc<Kit>, coding: Coding, level: u8, content: &[u8]) -> Figures {
-    measure(|| {
-        if content.len() <= at_once(coding, level) {
-            let begun = now();
-            let octets = whole(kit, coding, level, content).expect("compresses").len();
-            return (octets, vec![now() - begun]);
+    measure(|| once(kit, coding, level, content))
+}
+
+/// The files of a folder at the levels that can be set, one after the other: what the processor has learned of one page helps little with the
+/// next, as it is with the pages of a site.
+fn files(kit: &Rc<Kit>, folder: &Path) -> io::Result<()> {
+    let paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    let contents = paths.iter().filter(|path| path.is_file()).map(fs::read).collect::<io::Result<Vec<_>>>()?;
+    if contents.is_empty() {
+        return Err(io::Error::other("no files"));
+    }
+    let (count, octets) = (contents.len(), contents.iter().map(Vec::len).sum::<usize>());
+    println!(
+        "{count} files of {} octets in the mean: octets and CPU us of one, and the longest turn in us:\n",
+        octets / count
+    );
+    println!("| coding | octets | CPU us | longest turn |\n|---|---|---|---|");
+    for (coding, levels) in [(Coding::Gzip, 1..=9), (Coding::Zstd, 1..=12), (Coding::Br, 0..=8)] {
+        for level in levels {
+            let all = measure(|| {
+                let (mut octets, mut took) = (0, Vec::new());
+                for content in &contents {
+                    let (more, turns) = once(kit, coding, level, content);
+                    octets += more;
+                    took.extend(turns);
+                }
+                (octets, took)
+            });
+            let (octets, micros) = (all.octets / count, all.micros / count as f64);
+            println!("| {} {level} | {octets} | {micros:.0} | {:.0} |", coding.as_str(), all.longest);
         }
-        let encoder = Encoder::new(kit, coding, level, Some(content.len() as u64)).expect("an encoder");
-        turns(encoder, content, slice(coding, level))
-    })
+    }
+    Ok(())
 }
 
 /// gzip as the body comes, without its end in sight.
@@ -119,6 +156,14 @@ fn row(name: &str, level: u8, figures: [Figures; 4]) {
 
 fn main() {
     let kit = Kit::new();
+    // cargo adds `--bench`.
+    if let Some(folder) = std::env::args().skip(1).find(|arg| !arg.starts_with('-')) {
+        if let Err(error) = files(&kit, Path::new(&folder)) {
+            eprintln!("cannot read {folder}: {error}");
+            std::process::exit(1);
+        }
+        return;
+    }
     let samples = Kind::ALL.map(|kind| kind.sample(OCTETS).into_bytes());
     let names = Kind::ALL.map(Kind::name);
     println!("Octets / CPU us of {OCTETS} octets, and the longest turn in us:\n");

@@ -17,6 +17,7 @@ impl Report {
                 "cpu": machine.cpu,
                 "cores": machine.cores,
                 "kernel": machine.kernel,
+                "tcp_congestion_control": machine.congestion_control,
                 "rounds": machine.rounds,
                 "seconds": machine.seconds,
                 "access_log": machine.access_log,

@@ -38,10 +38,11 @@ impl Report {
         let versions: Vec<_> = machine.versions.iter().map(|(_, version)| version.as_str()).collect();
         let log = if machine.access_log { ", access log on in every work" } else { "" };
         let mut text = format!(
-            "{}, {} cores, Linux {}; {} rounds of {} s{log}. {}.\n\n",
+            "{}, {} cores, Linux {}, TCP with {}; {} rounds of {} s{log}. {}.\n\n",
             machine.cpu,
             machine.cores,
             machine.kernel,
+            machine.congestion_control,
             machine.rounds,
             machine.seconds,
             versions.join("; ")

@@ -26,6 +26,9 @@ struct Machine {
     cpu: String,
     cores: usize,
     kernel: String,
+    /// How the kernel paces TCP by default. With bbr it sets a timer for much of what is larger than a segment, for some proxies more
+    /// than for others.
+    congestion_control: String,
     rounds: usize,
     seconds: u64,
     access_log: bool,
@@ -50,6 +53,7 @@ impl Report {
             cpu: cpu.trim_start_matches([' ', '\t', ':']).to_owned(),
             cores: plan.cores,
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            congestion_control: read("/proc/sys/net/ipv4/tcp_congestion_control").trim().to_owned(),
             rounds: args.rounds,
             seconds: args.seconds,
             access_log: args.log,
