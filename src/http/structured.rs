@@ -6,6 +6,13 @@ mod write;
 pub use parse::{dictionary, item, list};
 pub use write::Writer;
 
+use super::trust::is_token;
+
+/// Whether a token may have it behind its first octet (RFC 9651 §3.3.4).
+fn is_part(octet: u8) -> bool {
+    is_token(octet) || matches!(octet, b':' | b'/')
+}
+
 /// A value without parameters (RFC 9651 §3.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bare {

@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-use super::{Bare, Dictionary, Item, Member, Parameters};
+use super::{Bare, Dictionary, Item, Member, Parameters, is_part};
 
 /// A dictionary from all lines of a field (§4.2.2).
 pub fn dictionary<'a>(lines: impl Iterator<Item = &'a HeaderValue>) -> Option<Dictionary> {
@@ -210,8 +210,7 @@ impl<'a> Input<'a> {
 
     /// §4.2.6
     fn token(&mut self) -> Option<Bare> {
-        let part = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte);
-        text(self.while_in(part)).map(Bare::Token)
+        text(self.while_in(is_part)).map(Bare::Token)
     }
 
     /// §4.2.7

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use http::HeaderValue;
 
+use super::is_part;
+
 /// Writes one item and its parameters. What the type cannot hold is replaced or cut, never written wrongly.
 #[derive(Debug, Default)]
 pub struct Writer(String);
@@ -69,15 +71,10 @@ impl Writer {
             self.0.push('*');
         }
         // Every response of a cache has one; they are the program's own words but for a few.
-        if token.bytes().all(|octet| is_part(octet.into())) {
+        if token.bytes().all(is_part) {
             self.0.push_str(token);
         } else {
-            self.0.extend(token.chars().map(|c| if is_part(c) { c } else { '_' }));
+            self.0.extend(token.chars().map(|c| if u8::try_from(c).is_ok_and(is_part) { c } else { '_' }));
         }
     }
-}
-
-/// Whether a token may have it behind its first (§3.3.4): what RFC 9110 §5.6.2 allows, a colon and a slash.
-fn is_part(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~:/".contains(c)
 }
