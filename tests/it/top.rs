@@ -79,17 +79,19 @@ def until(*parts):
             os.killpg(job, signal.SIGKILL)
             sys.exit(f"it never showed {parts!r}: {shown!r}")
         shown += os.read(terminal, 65536)
-def state():
-    # What was written before the shell spoke is there to be read.
+def state(restores):
+    # The kernel hands on what was written to a terminal in its own time, also after its writer has stopped.
     global shown
     stopped, cooked, status = json.loads(said.readline())
+    end = time.monotonic() + (60 if restores else 0)
+    screen = cursor = False
     try:
-        while select.select([terminal], [], [], 0)[0]:
+        while not (screen and cursor) and select.select([terminal], [], [], max(0, end - time.monotonic()))[0]:
             shown += os.read(terminal, 65536)
+            screen = shown.rfind(b"\x1b[?1049l") > shown.rfind(b"\x1b[?1049h") >= 0
+            cursor = shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l")
     except OSError:
         pass # Nobody is there any more.
-    screen = shown.rfind(b"\x1b[?1049l") > shown.rfind(b"\x1b[?1049h") >= 0
-    cursor = shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l")
     return {"stopped": stopped, "echo": cooked, "screen": screen, "cursor": cursor, "status": status}
 states = []
 for way in ["key", "signal", "by force"]:
@@ -98,12 +100,12 @@ for way in ["key", "signal", "by force"]:
         os.write(terminal, b"\x1a")
     else:
         os.kill(job, signal.SIGTSTP if way == "signal" else signal.SIGSTOP)
-    states.append(dict(state(), way=way))
+    states.append(dict(state(way != "by force"), way=way))
     shown = b""
     os.write(hears, b".")
 until(b"\x1b[?1049h", wanted)
 os.write(terminal, b"q")
-states.append(dict(state(), way="end"))
+states.append(dict(state(True), way="end"))
 print(json.dumps(states))
 "#;
 
